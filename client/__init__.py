@@ -1,0 +1,1 @@
+"""See docs/architecture/01-the-house.md."""
