@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Classifier": "classifier",
+    "LabelledImages": "images",
     "PurifyConfig": "config",
     "ModelDescription": "description",
     "PolarizerError": "errors",
