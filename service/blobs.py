@@ -1,0 +1,157 @@
+"""Blobs: bytes in the object store, written once under their digest, verified when read.
+
+The row comes first and goes first. ``keep`` commits a row that is not live, puts the bytes, and
+only then makes the row live; ``release`` and ``sweep`` delete rows (a foreign key refuses while
+somebody refers to one) and only then the bytes. So whatever dies in between leaves at most a key
+without a row, which the sweep removes; never a row without its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.database import Database, now
+from service.errors import LostBlobError, UnavailableError
+from service.ids import new_id
+from service.records import (
+    BlobRecord,
+    DefenseRecord,
+    InputRecord,
+    ModelRecord,
+    UploadRecord,
+)
+from service.storage import Store
+
+log = structlog.get_logger()
+
+SHARING_GRACE = timedelta(minutes=5)
+"""How long a blob that a second upload took is safe from ``release``: that upload's own row may
+not be committed yet."""
+
+
+class Blobs:
+    """Keeps, reads and forgets bytes."""
+
+    def __init__(self, database: Database, store: Store) -> None:
+        self._database = database
+        self._store = store
+
+    def keep(self, path: Path, sha256: str) -> str:
+        """Stores the file, or finds the same bytes already stored; returns the blob's id.
+
+        The caller refers to the id from a row of its own soon after (``sweep_grace_seconds``).
+        """
+        shared = self._share(sha256)
+        if shared:
+            return shared
+        blob = BlobRecord(id=new_id("blb"), sha256=sha256, size=path.stat().st_size, live=False)
+        with self._database.write() as session:
+            blob.created_at = now(session)
+            session.add(blob)
+        self._store.put(blob.key, path)
+        with self._database.write() as session:
+            made_live = update(BlobRecord).where(BlobRecord.id == blob.id).values(live=True)
+            if session.execute(made_live).rowcount != 1:  # type: ignore[attr-defined]
+                raise UnavailableError("storing took too long and was given up; send it again")
+        return blob.id
+
+    def _share(self, sha256: str) -> str | None:
+        with self._database.write() as session:
+            same = BlobRecord.sha256 == sha256, BlobRecord.live
+            found = session.scalar(select(BlobRecord).where(*same).order_by(BlobRecord.id).limit(1))
+            if found:
+                found.shared_at = now(session)
+            return found.id if found else None
+
+    def read(self, blob: BlobRecord) -> Iterator[bytes]:
+        """The blob's bytes in chunks; raises LostBlobError at the end when the digest differs."""
+        return _verified(self._store.read(blob.key), blob.sha256)
+
+    def fetch(self, blob: BlobRecord, path: Path) -> None:
+        """Copies the blob to a file, verified."""
+        with path.open("wb") as sink:
+            for chunk in self.read(blob):
+                sink.write(chunk)
+
+    def presigned_url(self, blob: BlobRecord, *, filename: str, seconds: int) -> str | None:
+        return self._store.presigned_url(blob.key, filename=filename, seconds=seconds)
+
+    def release(self, blob_ids: Sequence[str]) -> None:
+        """Frees those of the blobs that nobody refers to; called after the reference is gone."""
+        for blob_id in blob_ids:
+            with self._database.read() as session:
+                cutoff = now(session) - SHARING_GRACE
+            unshared = or_(BlobRecord.shared_at.is_(None), BlobRecord.shared_at < cutoff)
+            self._forget(and_(BlobRecord.id == blob_id, unshared, ~_is_referenced()))
+
+    def sweep(self, grace_seconds: float) -> int:
+        """Removes what crashes left: rows that nobody refers to, bytes without a row.
+
+        Returns how many of both. Rows younger than the grace may belong to work under way.
+        """
+        with self._database.read() as session:
+            cutoff = now(session) - timedelta(seconds=grace_seconds)
+            recent = or_(BlobRecord.created_at >= cutoff, BlobRecord.shared_at >= cutoff)
+            garbage = and_(~recent, ~_is_referenced())
+            stale = session.scalars(select(BlobRecord.id).where(garbage)).all()
+        swept = sum(self._forget(and_(BlobRecord.id == blob_id, garbage)) for blob_id in stale)
+        return swept + self._sweep_keys()
+
+    def _sweep_keys(self) -> int:
+        swept = 0
+        for stored in self._store.list():
+            blob_id = stored.key.rsplit("/", 1)[-1]
+            with self._database.read() as session:
+                known = session.get(BlobRecord, blob_id) is not None
+            if not known:
+                self._store.delete(stored.key)
+                swept += 1
+        return swept
+
+    def _forget(self, condition: ColumnElement[bool]) -> int:
+        try:
+            with self._database.write() as session:
+                gone = delete(BlobRecord).where(condition).returning(BlobRecord)
+                record = session.scalars(gone).one_or_none()
+        except IntegrityError:  # somebody refers to it since
+            return 0
+        if record is None:
+            return 0
+        self._store.delete(record.key)
+        log.info("blob_removed", blob_id=record.id, size=record.size)
+        return 1
+
+
+def _is_referenced() -> ColumnElement[bool]:
+    columns = (
+        UploadRecord.blob_id,
+        InputRecord.blob_id,
+        ModelRecord.blob_id,
+        DefenseRecord.report_blob_id,
+    )
+    return or_(*(exists().where(column == BlobRecord.id) for column in columns))
+
+
+def _verified(chunks: Iterator[bytes], sha256: str) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != sha256:
+        raise LostBlobError("stored bytes differ from their digest")
+
+
+def blob_ids_of(session: Session, defense_id: str) -> list[str]:
+    """The blobs that a defense refers to: its inputs and its report."""
+    inputs = select(InputRecord.blob_id).where(InputRecord.defense_id == defense_id)
+    report = select(DefenseRecord.report_blob_id).where(DefenseRecord.id == defense_id)
+    found = [*session.scalars(inputs), *session.scalars(report)]
+    return [blob_id for blob_id in found if blob_id]

@@ -1,0 +1,126 @@
+"""The database: engine, transactions, its clock, its schema version. SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from service.errors import UnavailableError
+
+BUSY_MILLISECONDS = 30_000
+
+
+class SchemaError(Exception):
+    """The database's schema is not the one this code was written for."""
+
+
+class Database:
+    """Transactions over one engine. ``write`` takes SQLite's write lock at once, so that a
+    read-then-write transaction never fails half way with "database is locked"."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        self._writing = self.engine.execution_options(begin_immediate=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One read transaction."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction, committed at the end, rolled back on any exception."""
+        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    def ping(self) -> None:
+        """Raises UnavailableError when no query can be made."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except OperationalError as error:
+            raise UnavailableError("the database does not answer") from error
+
+    # Schema
+
+    def migrate(self) -> None:
+        """Brings the schema to this code's version; does nothing when it is there already."""
+        with self.engine.begin() as connection:
+            if self.engine.dialect.name == "postgresql":  # one migration at a time
+                connection.execute(text("SELECT pg_advisory_xact_lock(7263018)"))
+            command.upgrade(_alembic_config(connection), "head")
+
+    def require_current_schema(self) -> None:
+        """Raises SchemaError, saying what to do, unless the schema is this code's."""
+        script = ScriptDirectory.from_config(_alembic_config(None))
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        if found == script.get_current_head():
+            return
+        known = {revision.revision for revision in script.walk_revisions()}
+        if found is None or found in known:
+            raise SchemaError(
+                f"the database schema is {found or 'empty'}, this version needs"
+                f" {script.get_current_head()}: run `python -m service migrate`"
+            )
+        raise SchemaError(
+            f"the database schema {found} is newer than this version of the service: upgrade it"
+        )
+
+
+def now(session: Session) -> datetime:
+    """The database's clock (UTC): leases must not depend on the clocks of several machines."""
+    if session.get_bind().dialect.name == "postgresql":
+        value: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return value.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url, pool_pre_ping=True, pool_timeout=10, connect_args={"connect_timeout": 5}
+    )
+
+
+def _sqlite(url: str) -> Engine:
+    database = make_url(url).database
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401
+        connection.isolation_level = None  # BEGIN is ours, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("begin_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _alembic_config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

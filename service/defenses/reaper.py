@@ -1,0 +1,44 @@
+"""Finds defenses that fell out of a worker's hands or whose wake-up was lost, and blobs that
+nobody needs. Any number of reapers may run: every step is one guarded UPDATE."""
+
+from __future__ import annotations
+
+import structlog
+
+from service.blobs import Blobs
+from service.database import Database
+from service.defenses import lifecycle
+from service.queue import Queue
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Reaper:
+    """``reap`` every few seconds, ``sweep`` every few minutes."""
+
+    def __init__(self, settings: Settings, database: Database, blobs: Blobs, queue: Queue) -> None:
+        self._settings = settings
+        self._database = database
+        self._blobs = blobs
+        self._queue = queue
+
+    def reap(self) -> list[str]:
+        """Takes defenses from lost workers, wakes workers for waiting ones; returns the latter."""
+        with self._database.write() as session:
+            for record in lifecycle.expired(session):
+                after = lifecycle.take_from_lost_worker(
+                    session, record, max_attempts=self._settings.max_attempts
+                )
+                log.warning(
+                    "worker_lost", defense_id=record.id, attempt=record.attempt, status=after
+                )
+        with self._database.write() as session:
+            waiting = lifecycle.take_unwoken(
+                session, older_than=self._settings.requeue_after_seconds
+            )
+        return [defense_id for defense_id in waiting if self._queue.wake(defense_id)]
+
+    def sweep(self) -> int:
+        """Removes blobs that nobody refers to; returns how many."""
+        return self._blobs.sweep(self._settings.sweep_grace_seconds)

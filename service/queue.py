@@ -1,0 +1,80 @@
+"""The queue is a wake-up: a message carries a defense's id and nothing else.
+
+Losing every message loses no job, because the reaper (``service/defenses/reaper.py``) wakes
+workers again for rows that nobody took. So a broker that is down delays a job and fails nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+RUN_DEFENSE = "polarizer.run_defense"
+QUEUE = "defenses"
+_RETRY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3, "interval_max": 0.5}
+
+
+def create_celery(settings: Settings) -> Celery:
+    """The Celery application that the service sends with and the worker listens with."""
+    app = Celery("polarizer", broker=settings.broker)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_default_queue=QUEUE,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=5,
+        broker_transport_options=_transport_options(settings),
+        enable_utc=True,
+    )
+    return app
+
+
+class Queue:
+    """Sends wake-ups."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    def wake(self, defense_id: str) -> bool:
+        """Sends one message; False (and a log line) when the broker cannot be reached."""
+        try:
+            self._celery.send_task(
+                RUN_DEFENSE, args=[defense_id], retry=True, retry_policy=_RETRY, ignore_result=True
+            )
+        except (OperationalError, OSError) as error:
+            log.warning("wake_failed", defense_id=defense_id, error=type(error).__name__)
+            return False
+        return True
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    if settings.broker.startswith("filesystem"):
+        folder = settings.data_dir.resolve() / "queue"
+        for name in ("messages", "control"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        return {
+            "data_folder_in": str(folder / "messages"),
+            "data_folder_out": str(folder / "messages"),
+            "control_folder": str(folder / "control"),
+            "polling_interval": 0.1,
+        }
+    return {
+        # Redis hands an unacknowledged message to another worker after this time even while the
+        # task runs; the lease makes that harmless, this makes it rare.
+        "visibility_timeout": int(settings.job_timeout_seconds + settings.lease_seconds + 60),
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+    }

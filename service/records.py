@@ -1,0 +1,167 @@
+"""The tables. Rows are read and written by the repositories only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from service.defenses.states import Stage, Status
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python; SQLite keeps it without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Record(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON(), str: String()}
+
+
+class BlobRecord(Record):
+    """Bytes in the object store. The row comes before the bytes (``live`` false) and goes before
+    them too, so a stored key without a row is always garbage."""
+
+    __tablename__ = "blobs"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    live: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    shared_at: Mapped[datetime | None]  # last time an upload of the same bytes took this row
+
+    @property
+    def key(self) -> str:
+        return f"{self.sha256[:2]}/{self.sha256}/{self.id}"
+
+
+class UploadRecord(Record):
+    __tablename__ = "uploads"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    filename: Mapped[str | None]
+    created_at: Mapped[datetime]
+    blob: Mapped[BlobRecord] = relationship(lazy="joined")
+    __table_args__ = (Index(None, "tenant", "id"),)
+
+
+class DefenseRecord(Record):
+    __tablename__ = "defenses"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    name: Mapped[str | None]
+    status: Mapped[Status] = mapped_column(String(16))
+    stage: Mapped[Stage | None] = mapped_column(String(16))
+    progress: Mapped[float] = mapped_column(Float, default=0.0)
+    request: Mapped[dict[str, Any]]  # description, target, config: DefenseRequest without inputs
+    numbers: Mapped[dict[str, Any] | None]  # accuracy_before, …
+    error: Mapped[dict[str, Any] | None]  # {"code": …, "message": …}
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    enqueued_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    estimated_finish_at: Mapped[datetime | None]
+    event_count: Mapped[int] = mapped_column(Integer, default=0)
+    report_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
+    report: Mapped[BlobRecord | None] = relationship(lazy="joined")
+    inputs: Mapped[list[InputRecord]] = relationship(
+        lazy="selectin", cascade="all, delete-orphan", order_by="InputRecord.role"
+    )
+    model: Mapped[ModelRecord | None] = relationship(lazy="joined", passive_deletes=True)
+    __table_args__ = (Index(None, "tenant", "id"), Index(None, "status", "id"))
+
+
+class InputRecord(Record):
+    """One input of a defense: bytes that we keep, or a reference that the worker fetches."""
+
+    __tablename__ = "defense_inputs"
+    defense_id: Mapped[str] = mapped_column(
+        ForeignKey("defenses.id", ondelete="CASCADE"), primary_key=True
+    )
+    role: Mapped[str] = mapped_column(String(16), primary_key=True)  # model, clean, test, triggered
+    blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
+    uri: Mapped[str | None]
+    sha256: Mapped[str | None]  # of the blob, or what the request promised for the uri
+    filename: Mapped[str | None]
+    blob: Mapped[BlobRecord | None] = relationship(lazy="joined")
+
+
+class EventRecord(Record):
+    __tablename__ = "events"
+    defense_id: Mapped[str] = mapped_column(
+        ForeignKey("defenses.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt: Mapped[int]
+    type: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class ModelRecord(Record):
+    __tablename__ = "models"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    name: Mapped[str | None]
+    defense_id: Mapped[str | None] = mapped_column(
+        ForeignKey("defenses.id", ondelete="SET NULL"), unique=True
+    )
+    blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    description: Mapped[dict[str, Any]]  # polarizer.description.ModelDescription
+    method: Mapped[str]
+    numbers: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    blob: Mapped[BlobRecord] = relationship(lazy="joined")
+    __table_args__ = (Index(None, "tenant", "id"),)
+
+
+class IdempotencyRecord(Record):
+    """An Idempotency-Key; ``defense_id`` is empty while its first request is being worked on."""
+
+    __tablename__ = "idempotency_keys"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    payload_sha256: Mapped[str]
+    defense_id: Mapped[str | None] = mapped_column(
+        ForeignKey("defenses.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime]

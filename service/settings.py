@@ -1,0 +1,113 @@
+"""Deployment settings, from ``POLARIZER_*`` environment variables. Built once, passed in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AnyUrl, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1 << 20
+
+
+def _comma_separated(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class ChecksumMode(StrEnum):
+    """When boto3 sends and checks its own checksums; older S3 servers need ``when_required``."""
+
+    SUPPORTED = "when_supported"
+    REQUIRED = "when_required"
+
+
+class Settings(BaseSettings):
+    """Where things are and how much is allowed; nothing about the algorithm."""
+
+    model_config = SettingsConfigDict(env_prefix="POLARIZER_", frozen=True, extra="ignore")
+
+    # Where
+    data_dir: Annotated[Path, Field(description="root of everything embedded")] = Path("data")
+    database_url: Annotated[str, Field(description="SQLAlchemy URL; empty: SQLite in data_dir")] = (
+        ""
+    )
+    broker_url: Annotated[str, Field(description="redis://…; empty: a folder in data_dir")] = ""
+    store_url: Annotated[str, Field(description="s3://bucket/prefix or file:///folder")] = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # S3
+    s3_endpoint_url: AnyUrl | None = None
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_region: str = "us-east-1"
+    s3_checksums: ChecksumMode = ChecksumMode.REQUIRED
+    sources: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="s3://bucket/prefix that requests may name, comma separated"),
+    ] = ()
+
+    # Limits of a request
+    max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
+    max_json_bytes: Annotated[int, Field(ge=1024)] = 1 * MIB
+    max_image_bytes: Annotated[int, Field(ge=1024)] = 20 * MIB
+
+    # Jobs
+    device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""
+    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    job_timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    job_memory_bytes: Annotated[int, Field(ge=0, description="0: no limit")] = 0
+    lease_seconds: Annotated[float, Field(gt=0)] = 30.0
+    reap_interval_seconds: Annotated[float, Field(gt=0)] = 5.0
+    requeue_after_seconds: Annotated[float, Field(gt=0)] = 15.0
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    shutdown_seconds: Annotated[float, Field(ge=0)] = 10.0
+    sweep_grace_seconds: Annotated[float, Field(ge=0)] = 3600.0
+
+    # Inference
+    engine_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    engine_max_models: Annotated[int, Field(ge=1)] = 8
+
+    @model_validator(mode="after")
+    def _s3_keys_come_in_pairs(self) -> Self:
+        if (self.s3_access_key_id is None) != (self.s3_secret_access_key is None):
+            raise ValueError(
+                "set both POLARIZER_S3_ACCESS_KEY_ID and POLARIZER_S3_SECRET_ACCESS_KEY, or neither"
+                " (then boto3 finds credentials by itself)"
+            )
+        return self
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'polarizer.db'}"
+
+    @property
+    def store(self) -> str:
+        return self.store_url or (self.data_dir.resolve() / "store").as_uri()
+
+    @property
+    def broker(self) -> str:
+        return self.broker_url or "filesystem://"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Files on their way in; same file system as the embedded store."""
+        return self.data_dir.resolve() / "spool"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """One folder a running job."""
+        return self.data_dir.resolve() / "jobs"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Models that the inference engine serves."""
+        return self.data_dir.resolve() / "cache"

@@ -1,0 +1,51 @@
+"""Clean data by reference: ``s3://`` objects in the buckets and prefixes that the settings allow."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from service.errors import LostBlobError, SourceRefusedError, TooLargeError
+from service.settings import Settings
+from service.storage.s3 import iter_body, s3_client, translated_errors
+
+
+def require_allowed(uri: str, settings: Settings) -> None:
+    """Raises SourceRefusedError unless the URI lies under one of ``POLARIZER_SOURCES``."""
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or not parts.netloc or len(parts.path) < 2:
+        raise SourceRefusedError(f"{uri!r} is not s3://bucket/key; other schemes are never fetched")
+    if parts.query or parts.fragment or ".." in parts.path.split("/"):
+        raise SourceRefusedError(f"{uri!r} must be a plain s3://bucket/key")
+    if not any(_lies_under(uri, source) for source in settings.sources):
+        allowed = ", ".join(settings.sources) or "none; set POLARIZER_SOURCES"
+        raise SourceRefusedError(f"{uri!r} is not in an allowed source ({allowed})")
+
+
+def fetch_source(uri: str, path: Path, settings: Settings) -> str:
+    """Copies an allowed object to ``path`` and returns its sha256.
+
+    Raises SourceRefusedError, LostBlobError (no such key), TooLargeError, UnavailableError.
+    """
+    require_allowed(uri, settings)
+    parts = urlsplit(uri)
+    digest, size = hashlib.sha256(), 0
+    try:
+        with translated_errors():
+            answer = s3_client(settings).get_object(Bucket=parts.netloc, Key=parts.path[1:])
+    except LostBlobError as error:
+        raise LostBlobError(f"{uri} does not exist or may not be read") from error
+    with path.open("wb") as sink:
+        for chunk in iter_body(answer["Body"]):
+            size += len(chunk)
+            if size > settings.max_upload_bytes:
+                raise TooLargeError(f"{uri} is larger than {settings.max_upload_bytes} bytes")
+            digest.update(chunk)
+            sink.write(chunk)
+    return digest.hexdigest()
+
+
+def _lies_under(uri: str, source: str) -> bool:
+    prefix = source.rstrip("/")
+    return prefix.startswith("s3://") and (uri == prefix or uri.startswith(f"{prefix}/"))
