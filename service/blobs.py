@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -99,8 +99,8 @@ class Blobs:
         """
         with self._database.read() as session:
             cutoff = now(session) - timedelta(seconds=grace_seconds)
-            recent = or_(BlobRecord.created_at >= cutoff, BlobRecord.shared_at >= cutoff)
-            garbage = and_(~recent, ~_is_referenced())
+            touched = func.coalesce(BlobRecord.shared_at, BlobRecord.created_at)
+            garbage = and_(touched < cutoff, ~_is_referenced())
             stale = session.scalars(select(BlobRecord.id).where(garbage)).all()
         swept = sum(self._forget(and_(BlobRecord.id == blob_id, garbage)) for blob_id in stale)
         return swept + self._sweep_keys()

@@ -163,6 +163,7 @@ def take_from_lost_worker(session: Session, record: DefenseRecord, *, max_attemp
     has taken ``max_attempts`` workers with it. Returns the new status."""
     lease = Lease(record.id, record.attempt)
     still_expired = (*_held(lease), DefenseRecord.lease_until < now(session))
+    columns: dict[str, Any]
     if record.status == Status.CANCELLING:
         after, columns = Status.CANCELLED, {"finished_at": now(session)}
     elif record.attempt < max_attempts:

@@ -1,4 +1,4 @@
-"""Clean data by reference: ``s3://`` objects in the buckets and prefixes that the settings allow."""
+"""Clean data by reference: ``s3://`` objects in buckets and prefixes that the settings allow."""
 
 from __future__ import annotations
 
