@@ -1,0 +1,1 @@
+"""The tests mirror the source; ``tests/servers`` starts the real servers that some of them need."""

@@ -1,0 +1,34 @@
+"""What holds for every test: few threads, no network, repeatable properties, servers on demand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.network import block_outside
+
+pytest_plugins = ["tests.servers.fixtures"]
+
+# Read by torch (and numpy) when first imported, here and in child processes: the test processes
+# share the cores.
+_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _processes)))
+
+settings.register_profile(
+    "polarizer",
+    deadline=None,  # says more about the machine than about the code
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=50,
+    print_blob=True,
+)
+settings.load_profile("polarizer")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        block_outside(patch)
+        yield
