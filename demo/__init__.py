@@ -1,0 +1,1 @@
+"""`make demo`: a really backdoored classifier, repaired and served through the public API."""
