@@ -37,10 +37,14 @@ class CifarResNet(_Spec):
 
 
 class Vgg19BatchNorm(_Spec):
-    """VGG-19 with batch normalisation (Simonyan & Zisserman, 2015) and one linear classifier."""
+    """VGG-19 with batch normalisation (Simonyan & Zisserman, 2015)."""
 
     name: Literal["vgg19_bn"] = "vgg19_bn"
     width: Annotated[int, Field(ge=1, le=1024)] = 64
+    head: Annotated[
+        Literal["linear", "mlp"],
+        Field(description="one linear layer; or torchvision's (and BackdoorBench's) three"),
+    ] = "linear"
     channels: Channels = 3
     num_classes: Classes
 
