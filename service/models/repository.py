@@ -1,0 +1,63 @@
+"""SQL of defended models: find, list, add, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from polarizer.description import ModelDescription
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.database import now
+from service.errors import NotFoundError
+from service.ids import new_id
+from service.records import ModelRecord
+
+
+def add(
+    session: Session,
+    *,
+    tenant: str,
+    name: str | None,
+    defense_id: str | None,
+    blob_id: str,
+    description: ModelDescription,
+    method: str,
+    numbers: dict[str, Any],
+) -> ModelRecord:
+    """A new model; the row's foreign key keeps its blob from being swept."""
+    record = ModelRecord(
+        id=new_id("mdl"),
+        tenant=tenant,
+        name=name,
+        defense_id=defense_id,
+        blob_id=blob_id,
+        description=description.model_dump(mode="json"),
+        method=method,
+        numbers=numbers,
+        created_at=now(session),
+    )
+    session.add(record)
+    session.flush()
+    return record
+
+
+def get(session: Session, tenant: str, model_id: str) -> ModelRecord:
+    """Raises NotFoundError also for another tenant's."""
+    query = select(ModelRecord).where(ModelRecord.tenant == tenant, ModelRecord.id == model_id)
+    found = session.scalars(query).one_or_none()
+    if found is None:
+        raise NotFoundError(f"there is no model {model_id!r}")
+    return found
+
+
+def page(
+    session: Session, tenant: str, *, after: str | None, limit: int
+) -> tuple[Sequence[ModelRecord], bool]:
+    """Newest first; the records after the cursor, and whether more follow."""
+    query = select(ModelRecord).where(ModelRecord.tenant == tenant)
+    if after:
+        query = query.where(ModelRecord.id < after)
+    found = session.scalars(query.order_by(ModelRecord.id.desc()).limit(limit + 1)).all()
+    return found[:limit], len(found) > limit
