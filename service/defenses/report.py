@@ -1,0 +1,125 @@
+"""What a successful defense found: numbers before and after, and what they belong to.
+
+The child writes it as ``out/report.json``; the runner checks it, puts in what only the runner can
+vouch for (``Report.vouched``), and stores it. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from polarizer.config import PurifyConfig
+from polarizer.description import ModelDescription
+
+SCHEMA_VERSION: Literal[1] = 1
+
+Role = Literal["model", "clean", "test", "triggered"]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=1000)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Numbers(_Part):
+    """Shares in [0, 1]; null where there was nothing to measure them on.
+
+    ``accuracy``: clean images given their class. ``attack_success``: triggered images of other
+    classes given the target class. ``recovered_accuracy``: the same images given their true class.
+    ``defense_effectiveness``: ``[max(0, ΔASR) - max(0, ΔACC) + 1] / 2``.
+    """
+
+    accuracy_before: Share | None = None
+    accuracy_after: Share | None = None
+    attack_success_before: Share | None = None
+    attack_success_after: Share | None = None
+    recovered_accuracy_before: Share | None = None
+    recovered_accuracy_after: Share | None = None
+    defense_effectiveness: Share | None = None
+
+    def merged(self, later: Numbers) -> Numbers:
+        """These, and over them those of ``later`` that are not null."""
+        return self.model_copy(update=later.model_dump(exclude_none=True))
+
+
+class Warned(_Part):
+    """Something that did not stop the job but that its user should know; ``code`` is stable."""
+
+    code: Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
+    message: Text
+
+
+class InputFacts(_Part):
+    """A file as it was handed to the child."""
+
+    sha256: Digest
+    size: Annotated[int, Field(ge=0, description="bytes")]
+    filename: str | None
+
+
+class ImageFacts(_Part):
+    """What was read from a file of images."""
+
+    images: Count
+    per_class: Annotated[dict[str, Count], Field(max_length=100_000)]
+    damaged: Annotated[Count, Field(description="files that could not be read and were left out")]
+
+
+class ArtefactFacts(_Part):
+    """The purified model's file."""
+
+    sha256: Digest
+    size: Annotated[int, Field(ge=0, description="bytes")]
+
+
+class Report(_Part):
+    """Everything that a user is told about a purified model."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    defense_id: str
+    attempt: Annotated[int, Field(ge=1)]
+    model: ModelDescription
+    config: PurifyConfig
+    target_class: Annotated[str | None, Field(description="the attack's target, where known")]
+    layers: Annotated[tuple[Text, ...], Field(description="the layers that were polarized")]
+    trigger_norm: Annotated[float, Field(gt=0, description="L2, in pixels of [0, 1]")]
+    steps: Count
+    purify_seconds: Seconds
+    numbers: Numbers
+    measured_on: Annotated[
+        Literal["test", "held_out"],
+        Field(description="held_out: clean images that trained nothing but chose the checkpoint"),
+    ]
+    inputs: dict[Role, InputFacts]
+    images: dict[Role, ImageFacts]
+    artefact: ArtefactFacts
+    warnings: Annotated[tuple[Warned, ...], Field(max_length=200)]
+    remarks: Annotated[tuple[Text, ...], Field(max_length=20)]
+    device: Text
+    versions: Annotated[dict[str, Text], Field(max_length=20)]
+
+    def vouched(
+        self,
+        *,
+        defense_id: str,
+        attempt: int,
+        config: PurifyConfig,
+        inputs: dict[Role, InputFacts],
+        artefact: ArtefactFacts,
+    ) -> Self:
+        """The same report with the runner's own knowledge in place of the child's word."""
+        return self.model_copy(
+            update={
+                "defense_id": defense_id,
+                "attempt": attempt,
+                "config": config,
+                "inputs": inputs,
+                "artefact": artefact,
+            }
+        )

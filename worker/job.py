@@ -1,0 +1,66 @@
+"""What the child is asked to do, as the file ``job.json`` in its folder, and that folder's names.
+
+Imports no torch: the runner writes it, the child reads it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from polarizer.config import PurifyConfig
+from polarizer.description import ModelDescription
+from service.defenses.report import InputFacts, Role
+
+JOB_FILE = "job.json"
+INPUTS = "in"
+OUTPUTS = "out"
+SCRATCH = "tmp"
+ARTEFACT_FILE = f"{OUTPUTS}/model.safetensors"
+REPORT_FILE = f"{OUTPUTS}/report.json"
+STDERR_FILE = "stderr.log"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Part):
+    """What the child may use; it sets these on itself before it reads anything else."""
+
+    memory_bytes: Annotated[int, Field(ge=0, description="address space; 0: no limit")] = 0
+    file_bytes: Annotated[int, Field(ge=1, description="the largest file that it may write")]
+    processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 4096
+    threads: Annotated[int, Field(ge=1, description="that compute")] = 1
+
+
+class Job(_Part):
+    """One attempt of one defense. The input of role ``r`` is the file ``in/r``."""
+
+    defense_id: str
+    attempt: Annotated[int, Field(ge=1)]
+    description: Annotated[
+        ModelDescription | None, Field(description="null: the model's file describes itself")
+    ]
+    target_class: Annotated[str | int | None, Field(description="a class name or index")]
+    config: PurifyConfig
+    device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]
+    limits: Limits
+    inputs: dict[Role, InputFacts]
+    runner_pid: Annotated[int, Field(description="the child ends when this is not its parent")]
+
+    def write(self, folder: Path) -> None:
+        """Makes the folder that the child expects, inputs apart."""
+        for name in (INPUTS, OUTPUTS, SCRATCH):
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+        (folder / JOB_FILE).write_text(self.model_dump_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Job:
+        return cls.model_validate_json((folder / JOB_FILE).read_bytes())
+
+
+def input_path(folder: Path, role: Role) -> Path:
+    return folder / INPUTS / role
