@@ -12,6 +12,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from service.errors import UnavailableError
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -56,6 +57,14 @@ class Queue:
             log.warning("wake_failed", defense_id=defense_id, error=type(error).__name__)
             return False
         return True
+
+    def ping(self) -> None:
+        """Raises UnavailableError when the broker cannot be reached."""
+        try:
+            with self._celery.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+        except (OperationalError, OSError) as error:
+            raise UnavailableError("the broker does not answer") from error
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:

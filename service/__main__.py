@@ -1,0 +1,1 @@
+"""``python -m service``: migrate, api, serve, reap."""

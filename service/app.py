@@ -1,0 +1,98 @@
+"""The web application: rooms put together, resources built and closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from service import health, openapi, problems
+from service.blobs import Blobs
+from service.database import Database
+from service.defenses.reaper import Reaper
+from service.housekeeping import Housekeeper
+from service.middleware import Around, BodyLimit
+from service.queue import Queue, create_celery
+from service.resources import Resources
+from service.settings import Settings
+from service.storage import open_store
+from service.uploads.spool import clean_spool
+
+SWEEP_SECONDS = 300.0
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; needs a migrated database when it starts."""
+    app = FastAPI(
+        title="Neural Polarizer Service",
+        version="0.1.0",
+        lifespan=_lifespan(settings),
+        middleware=[
+            Middleware(Around),
+            Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
+        ],
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
+    )
+    problems.install(app)
+    app.include_router(health.router)
+    app.openapi = openapi.document(app)  # type: ignore[method-assign]
+    return app
+
+
+def _body_limits(settings: Settings) -> dict[str, int]:
+    file = settings.max_upload_bytes
+    return {
+        "/v1/uploads": file,
+        "/v1/defenses": 4 * file + 2 * settings.max_json_bytes,
+        "/v1/models": settings.max_image_bytes,
+    }
+
+
+def build(settings: Settings) -> Resources:
+    """Opens everything. Raises SchemaError when the database is not migrated."""
+    database = Database(settings.database)
+    database.require_current_schema()
+    store = open_store(settings)
+    return Resources(
+        settings=settings,
+        database=database,
+        store=store,
+        blobs=Blobs(database, store),
+        queue=Queue(create_celery(settings)),
+        closing=threading.Event(),
+    )
+
+
+def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        resources = build(settings)
+        app.state.resources = resources
+        housekeeper = _housekeeper(resources)
+        housekeeper.start()
+        try:
+            yield
+        finally:
+            resources.closing.set()
+            housekeeper.stop(seconds=settings.shutdown_seconds)
+            resources.database.dispose()
+
+    return lifespan
+
+
+def _housekeeper(resources: Resources) -> Housekeeper:
+    settings = resources.settings
+    reaper = Reaper(settings, resources.database, resources.blobs, resources.queue)
+
+    def sweep() -> None:
+        clean_spool(settings.spool_dir, older_than=settings.sweep_grace_seconds)
+        reaper.sweep()
+
+    return Housekeeper(
+        reaper.reap, sweep, seconds=settings.reap_interval_seconds, rare_seconds=SWEEP_SECONDS
+    )

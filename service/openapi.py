@@ -1,0 +1,52 @@
+"""The OpenAPI document: FastAPI's, and the schemas that it cannot see by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service.problems import Problem
+
+DESCRIPTION = """\
+Upload a suspect image classifier and a handful of clean images; get back a purified model that is
+measured and served. Every error is an RFC 9457 `application/problem+json`."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """The endpoint's name: ``create_defense``."""
+    return route.name
+
+
+def document(app: FastAPI, *models: type[BaseModel]) -> Callable[[], dict[str, Any]]:
+    """For ``app.openapi``. ``models`` are those that only hand-written parts refer to."""
+
+    def build() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=DESCRIPTION,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
+            _add_schemas(schema, Problem, *models)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    return build
+
+
+def _add_schemas(schema: dict[str, Any], *models: type[BaseModel]) -> None:
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template="#/components/schemas/{model}",
+    )
+    known = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name, definition in definitions["$defs"].items():
+        known.setdefault(name, definition)

@@ -1,0 +1,44 @@
+"""What a request may use: built once in the application's lifespan, kept on ``app.state``."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.blobs import Blobs
+from service.database import Database
+from service.queue import Queue
+from service.settings import Settings
+from service.storage import Store
+
+ANONYMOUS = "default"
+"""The one tenant there is while the service knows no keys."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Everything that lives as long as the application; ``closing`` is set when it shuts down,
+    so that answers that never end by themselves (events) end."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    blobs: Blobs
+    queue: Queue
+    closing: threading.Event
+
+
+def _resources(request: Request) -> Resources:
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+def _tenant() -> str:
+    return ANONYMOUS
+
+
+ResourcesDep = Annotated[Resources, Depends(_resources)]
+TenantDep = Annotated[str, Depends(_tenant)]

@@ -1,0 +1,121 @@
+"""Files on their way in: written to the spool folder and hashed while they arrive."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+from uuid import uuid4
+
+import structlog
+from anyio import to_thread
+
+from service.errors import InvalidRequestError, TooLargeError, UnavailableError
+
+log = structlog.get_logger()
+
+BUFFER = 1 << 20  # bytes gathered before a thread writes them
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """A complete file in the spool folder: its digest, and its size in bytes."""
+
+    path: Path
+    sha256: str
+    size: int
+
+
+class SpoolFile:
+    """Takes bytes piece by piece, a megabyte of them in memory at most. An async context manager
+    that removes the file in the end, whatever happens. ``what`` names it in errors."""
+
+    def __init__(self, folder: Path, *, limit: int, what: str) -> None:
+        self._path = folder / uuid4().hex
+        self._limit = limit
+        self._what = what
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._buffer = bytearray()
+        self._file: BinaryIO | None = None
+
+    async def __aenter__(self) -> Self:
+        await to_thread.run_sync(self._open)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()  # not in a thread: a cancelled task may wait for none
+
+    async def write(self, data: bytes) -> None:
+        """Raises TooLargeError as soon as the limit is passed, UnavailableError on a full disk."""
+        self._size += len(data)
+        if self._size > self._limit:
+            raise TooLargeError(f"{self._what} is larger than {self._limit} bytes")
+        self._buffer += data
+        if len(self._buffer) >= BUFFER:
+            await to_thread.run_sync(self._flush)
+
+    async def finish(self) -> Spooled:
+        """The file, complete. Raises InvalidRequestError when it is empty."""
+        if not self._size:
+            raise InvalidRequestError(f"{self._what} is empty")
+        await to_thread.run_sync(self._close)
+        return Spooled(self._path, self._digest.hexdigest(), self._size)
+
+    def _open(self) -> None:
+        with _translated_errors():
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = self._path.open("xb")
+
+    def _flush(self) -> None:
+        assert self._file is not None  # noqa: S101 - entered
+        self._digest.update(self._buffer)
+        with _translated_errors():
+            self._file.write(self._buffer)
+        self._buffer.clear()
+
+    def _close(self) -> None:
+        self._flush()
+        assert self._file is not None  # noqa: S101 - entered
+        with _translated_errors():
+            self._file.close()
+
+    def _remove(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # closing writes what a full disk did not take
+                self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        log.warning("spool_failed", error=error.strerror)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        detail = "no room for this upload" if full else "uploads cannot be written"
+        raise UnavailableError(f"{detail}; try again later") from error
+
+
+def clean_spool(folder: Path, *, older_than: float) -> int:
+    """Removes files that nobody has written to for so many seconds: their process died."""
+    cutoff = time.time() - older_than
+    removed = 0
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # its request ended meanwhile
+            if path.stat().st_mtime < cutoff:
+                path.unlink()
+                removed += 1
+    return removed
