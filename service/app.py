@@ -19,6 +19,7 @@ from service.queue import Queue, create_celery
 from service.resources import Resources
 from service.settings import Settings
 from service.storage import open_store
+from service.uploads import endpoints as uploads
 from service.uploads.spool import clean_spool
 
 SWEEP_SECONDS = 300.0
@@ -39,7 +40,8 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     problems.install(app)
-    app.include_router(health.router)
+    for router in (health.router, uploads.router):
+        app.include_router(router)
     app.openapi = openapi.document(app)  # type: ignore[method-assign]
     return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -33,7 +34,8 @@ class LocalStore:
             partial.replace(target)
             _fsync_folder(target.parent)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # the folder itself may be what is wrong
+                partial.unlink()
             raise UnavailableError(f"the store cannot be written: {error.strerror}") from error
 
     def read(self, key: str) -> Iterator[bytes]:
