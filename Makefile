@@ -1,8 +1,16 @@
-# The commands that people and CI run. Each installs what it needs into .venv first.
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+# The commands that people and CI run. Each installs what it needs into .venv first, once; nothing is
+# fetched again until pyproject.toml or constraints.txt changes.
+#
+# make PYTHON=/path/to/python chooses the interpreter. pip's own settings (pip.conf, PIP_* variables)
+# choose where packages come from.
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP    = $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The first interpreter that is new enough and can make a virtual environment with pip.
+PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(shell \
+	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $(name))))
 
 .PHONY: help setup check fix test demo serve clean
 .DEFAULT_GOAL := help
@@ -12,16 +20,24 @@ help: ## list the commands
 
 setup: $(STAMP) ## install everything into .venv
 
+# An environment whose interpreter is gone, or whose making was interrupted, is made anew.
 $(STAMP): pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[service,worker,demo,dev]'
-	@touch $(STAMP)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		test -n "$(PYTHON)" || { \
+			echo "make: no Python 3.11 or newer with venv and ensurepip was found." >&2; \
+			echo "Install one (Debian: apt-get install python3-venv), or name one:" >&2; \
+			echo "  make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; \
+			exit 1; }; \
+		echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "installing into $(VENV); the first time takes minutes"
+	@$(PIP) install -c constraints.txt -e '.[service,worker,demo,dev]'
+	@touch $@
 
 check: setup ## lint, types, deployment files; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check
 
 fix: setup ## what check can mend by itself
 	$(BIN)/ruff check --fix .
