@@ -13,8 +13,12 @@ from service import health, openapi, problems
 from service.blobs import Blobs
 from service.database import Database
 from service.defenses.reaper import Reaper
+from service.defenses.schemas import DefenseRequest
 from service.housekeeping import Housekeeper
+from service.inference import endpoints as inference
+from service.inference.service import Inference
 from service.middleware import Around, BodyLimit
+from service.models import endpoints as models
 from service.queue import Queue, create_celery
 from service.resources import Resources
 from service.settings import Settings
@@ -40,9 +44,9 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     problems.install(app)
-    for router in (health.router, uploads.router):
+    for router in (health.router, uploads.router, models.router, inference.router):
         app.include_router(router)
-    app.openapi = openapi.document(app)  # type: ignore[method-assign]
+    app.openapi = openapi.document(app, DefenseRequest)  # type: ignore[method-assign]
     return app
 
 
@@ -60,12 +64,14 @@ def build(settings: Settings) -> Resources:
     database = Database(settings.database)
     database.require_current_schema()
     store = open_store(settings)
+    blobs = Blobs(database, store)
     return Resources(
         settings=settings,
         database=database,
         store=store,
-        blobs=Blobs(database, store),
+        blobs=blobs,
         queue=Queue(create_celery(settings)),
+        inference=Inference(settings, blobs),
         closing=threading.Event(),
     )
 
@@ -81,6 +87,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             yield
         finally:
             resources.closing.set()
+            await resources.inference.close()
             housekeeper.stop(seconds=settings.shutdown_seconds)
             resources.database.dispose()
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from service.blobs import Blobs
 from service.database import Database
+from service.inference.service import Inference
 from service.queue import Queue
 from service.settings import Settings
 from service.storage import Store
@@ -28,6 +29,7 @@ class Resources:
     store: Store
     blobs: Blobs
     queue: Queue
+    inference: Inference
     closing: threading.Event
 
 

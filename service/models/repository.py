@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polarizer.description import ModelDescription
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from polarizer.description import ModelDescription
 from service.database import now
 from service.errors import NotFoundError
 from service.ids import new_id
@@ -43,9 +43,11 @@ def add(
     return record
 
 
-def get(session: Session, tenant: str, model_id: str) -> ModelRecord:
-    """Raises NotFoundError also for another tenant's."""
+def get(session: Session, tenant: str, model_id: str, *, lock: bool = False) -> ModelRecord:
+    """Raises NotFoundError also for another tenant's; ``lock`` holds the row until commit."""
     query = select(ModelRecord).where(ModelRecord.tenant == tenant, ModelRecord.id == model_id)
+    if lock:
+        query = query.with_for_update(of=ModelRecord)
     found = session.scalars(query).one_or_none()
     if found is None:
         raise NotFoundError(f"there is no model {model_id!r}")

@@ -1,0 +1,110 @@
+"""Artefacts as files, so that the engine can load them: one per digest, the last used ones kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from service.blobs import Blobs
+from service.errors import UnavailableError
+from service.records import BlobRecord
+
+log = structlog.get_logger()
+
+_SUFFIX = ".safetensors"
+_PARTIAL = ".partial"
+_ABANDONED_SECONDS = 24 * 3600
+
+
+class ModelCache:
+    """A folder of files named by their digest. Several processes may share it.
+
+    Files appear by an atomic rename after their digest was checked. More than ``max_models`` are
+    kept only while requests need them; ``on_removed`` hears the digests of those that go.
+    """
+
+    def __init__(
+        self, folder: Path, blobs: Blobs, max_models: int, on_removed: Callable[[str], None]
+    ) -> None:
+        self._folder = folder
+        self._blobs = blobs
+        self._max_models = max_models
+        self._on_removed = on_removed
+        self._users: Counter[str] = Counter()
+        self._fetching: dict[str, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def file(self, blob: BlobRecord) -> AsyncIterator[Path]:
+        """The blob's file, which stays while the block runs. Raises LostBlobError (its bytes are
+        missing or damaged) and UnavailableError."""
+        self._users[blob.sha256] += 1
+        try:
+            yield await self._have(blob)
+        finally:
+            self._users[blob.sha256] -= 1
+            if not self._users[blob.sha256]:
+                del self._users[blob.sha256]
+                self._fetching.pop(blob.sha256, None)
+                self._shrink()
+
+    def remove(self, sha256: str) -> None:
+        """Forgets a file, because it is damaged or nobody needs it any more."""
+        self._path(sha256).unlink(missing_ok=True)
+        self._on_removed(sha256)
+
+    async def _have(self, blob: BlobRecord) -> Path:
+        path = self._path(blob.sha256)
+        async with self._fetching.setdefault(blob.sha256, asyncio.Lock()):
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                await asyncio.to_thread(self._fetch, blob, path)
+        return path
+
+    def _fetch(self, blob: BlobRecord, path: Path) -> None:
+        partial = self._folder / f"{uuid4().hex}{_PARTIAL}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._blobs.fetch(blob, partial)
+            partial.replace(path)
+        except OSError as error:
+            raise UnavailableError(
+                f"the cache folder cannot be written: {error.strerror}"
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        log.info("model_fetched", sha256=blob.sha256, size=blob.size)
+
+    def _shrink(self) -> None:
+        """Removes the files used longest ago, and what a crash left half fetched."""
+        files = sorted(_stamped(self._folder, _SUFFIX))
+        surplus = len(files) - self._max_models
+        for _, path in files:
+            if surplus <= 0:
+                break
+            if path.stem not in self._users:
+                self.remove(path.stem)
+                surplus -= 1
+        for stamp, path in _stamped(self._folder, _PARTIAL):
+            if stamp < time.time() - _ABANDONED_SECONDS:
+                path.unlink(missing_ok=True)
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / f"{sha256}{_SUFFIX}"
+
+
+def _stamped(folder: Path, ending: str) -> list[tuple[float, Path]]:
+    """Files and when they were last used; one that another process just removed is left out."""
+    found = []
+    for path in folder.glob(f"*{ending}"):
+        with suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, path))
+    return found

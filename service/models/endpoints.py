@@ -1,0 +1,94 @@
+"""``/v1/models``: defended models, and their files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+
+from service.models import repository, service
+from service.models.schemas import Model
+from service.pagination import After, Limit, Page
+from service.problems import responses
+from service.resources import ResourcesDep, TenantDep
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+MEDIA_TYPE = "application/octet-stream"
+
+_FILE_HEADERS = {
+    name: {"description": description, "schema": {"type": "string"}}
+    for name, description in {
+        "Content-Disposition": "a file name",
+        "Content-Length": "bytes",
+        "ETag": "the sha256, in quotes",
+        "Repr-Digest": "the sha256, as in RFC 9530",
+    }.items()
+}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the file: safetensors, with the tensor names of the uploaded model",
+        "headers": _FILE_HEADERS,
+        "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    },
+    304: {"description": "the file is the one that If-None-Match names"},
+    307: {
+        "description": "a link to the object store, good for five minutes",
+        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+    },
+}
+
+
+@router.get("", responses=responses())
+def list_models(
+    resources: ResourcesDep, tenant: TenantDep, limit: Limit = 20, after: After = None
+) -> Page[Model]:
+    """Defended models, newest first."""
+    with resources.database.read() as session:
+        found, has_more = repository.page(session, tenant, after=after, limit=limit)
+        return Page(data=[Model.of(record) for record in found], has_more=has_more)
+
+
+@router.get("/{model_id}", responses=responses(404))
+def get_model(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> Model:
+    """One model."""
+    with resources.database.read() as session:
+        return Model.of(repository.get(session, tenant, model_id))
+
+
+@router.get("/{model_id}/file", response_class=Response, responses=responses(404) | _FILE)
+def download_model(
+    model_id: str,
+    resources: ResourcesDep,
+    tenant: TenantDep,
+    redirect: Annotated[
+        bool, Query(description="whether a link to the object store will do, where there is one")
+    ] = True,
+    if_none_match: Annotated[str | None, Header(max_length=1024)] = None,
+) -> Response:
+    """The repaired model's file: the same format, names and shapes as came in, nothing to add.
+
+    Bytes that do not have the digest any more are never handed out whole: the connection breaks.
+    """
+    with resources.database.read() as session:
+        record = repository.get(session, tenant, model_id)
+    if if_none_match is not None and service.etag(record) in if_none_match:
+        return Response(status_code=304, headers={"ETag": service.etag(record)})
+    if redirect and (link := service.link(resources.blobs, record)):
+        return RedirectResponse(link, 307)
+    return StreamingResponse(
+        service.content(resources.blobs, record.blob),
+        media_type=MEDIA_TYPE,
+        headers=service.headers(record),
+    )
+
+
+@router.delete("/{model_id}", status_code=204, responses=responses(404))
+async def delete_model(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> None:
+    """Forgets the model and its file. The defense that made it stays."""
+    sha256 = await to_thread.run_sync(
+        service.delete, resources.database, resources.blobs, tenant, model_id
+    )
+    resources.inference.forget(sha256)

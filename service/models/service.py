@@ -1,0 +1,70 @@
+"""Handing out a model's file, and forgetting a model."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from itertools import chain
+
+from service.blobs import Blobs
+from service.database import Database
+from service.models import repository
+from service.records import BlobRecord, ModelRecord
+
+LINK_SECONDS = 300
+
+
+def filename(record: ModelRecord) -> str:
+    return f"{record.id}.safetensors"
+
+
+def link(blobs: Blobs, record: ModelRecord) -> str | None:
+    """Where the file may be had without us, for five minutes; None where the store cannot say."""
+    return blobs.presigned_url(record.blob, filename=filename(record), seconds=LINK_SECONDS)
+
+
+def headers(record: ModelRecord) -> dict[str, str]:
+    """What is said of the file beside its bytes; the digest as in RFC 9530."""
+    digest = b64encode(bytes.fromhex(record.blob.sha256)).decode()
+    return {
+        "Content-Disposition": f'attachment; filename="{filename(record)}"',
+        "Content-Length": str(record.blob.size),
+        "ETag": etag(record),
+        "Repr-Digest": f"sha-256=:{digest}:",
+        "Cache-Control": "private, no-cache",
+    }
+
+
+def etag(record: ModelRecord) -> str:
+    return f'"{record.blob.sha256}"'
+
+
+def content(blobs: Blobs, blob: BlobRecord) -> Iterator[bytes]:
+    """The blob's bytes. The last chunk is given only when the digest of all is right, so that a
+    damaged file never looks complete.
+
+    Raises LostBlobError: at once for a blob that is missing, or small and damaged; else at the end.
+    """
+    chunks = _last_when_verified(blobs.read(blob))
+    return chain([next(chunks)], chunks)
+
+
+def _last_when_verified(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    held = next(chunks, b"")
+    for chunk in chunks:
+        yield held
+        held = chunk
+    yield held
+
+
+def delete(database: Database, blobs: Blobs, tenant: str, model_id: str) -> str:
+    """Forgets the model, and its bytes unless somebody else refers to them; returns their digest.
+
+    Raises NotFoundError.
+    """
+    with database.write() as session:
+        record = repository.get(session, tenant, model_id, lock=True)
+        session.delete(record)
+        blob = record.blob
+    blobs.release([blob.id])
+    return blob.sha256
