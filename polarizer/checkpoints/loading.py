@@ -1,0 +1,160 @@
+"""From a model file to a classifier: strictly, and with the polarizers it was saved with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from polarizer.architectures import MAX_ELEMENTS, build, build_blueprint
+from polarizer.checkpoints.containers import wrapper_prefix
+from polarizer.checkpoints.limits import CheckpointLimits
+from polarizer.checkpoints.reading import Checkpoint, read_checkpoint
+from polarizer.classifier import Classifier
+from polarizer.description import ModelDescription
+from polarizer.errors import (
+    ArchitectureError,
+    CheckpointKeysError,
+    ConfigError,
+    ModelValueError,
+)
+from polarizer.listing import some
+from polarizer.npd import attach
+
+_POLARIZER = ".polarizer."
+_SPARE_ELEMENTS = 20_000_000  # what a network may compute while it is built, beside its weights
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A classifier, and the file that it was loaded from."""
+
+    classifier: Classifier
+    checkpoint: Checkpoint
+    description: ModelDescription
+    prefix: str = ""
+    """stood before every name in the file, such as ``module.``; it is written back on saving"""
+
+
+def load_classifier(
+    path: Path,
+    description: ModelDescription | None = None,
+    *,
+    limits: CheckpointLimits | None = None,
+) -> LoadedModel:
+    """The classifier in the model file at ``path``, on the CPU, in float32.
+
+    ``description`` may be left out for our own artefacts, which carry one. Raises what
+    :func:`read_checkpoint` raises, :class:`ArchitectureError` when there is no description or it
+    does not build a network for such images, and :class:`CheckpointKeysError` when the tensors are
+    not exactly those of the architecture.
+    """
+    checkpoint = read_checkpoint(path, limits)
+    description = description or checkpoint.description
+    if description is None:
+        raise ArchitectureError(
+            "the model file does not say what network it is; "
+            "send architecture, input and classes with the request"
+        )
+    attached = _attached_layers(checkpoint)
+    drawn = _with_polarizers(_draw(description, checkpoint), attached).state_dict()
+    prefix = wrapper_prefix(checkpoint.tensors, drawn)
+    tensors = {name.removeprefix(prefix): t for name, t in checkpoint.tensors.items()}
+    _check_keys(tensors, drawn, description.architecture.name)
+    with torch.random.fork_rng(devices=[]):
+        network = _with_polarizers(build(description.architecture), attached)
+    network.load_state_dict(tensors)
+    classifier = Classifier(network, description.input)
+    _try(classifier, description)
+    return LoadedModel(classifier, checkpoint, description, prefix)
+
+
+def _draw(description: ModelDescription, checkpoint: Checkpoint) -> nn.Module:
+    allowed = min(MAX_ELEMENTS, 4 * checkpoint.elements + _SPARE_ELEMENTS)
+    try:
+        return build_blueprint(description.architecture, max_elements=allowed)
+    except ArchitectureError as error:
+        raise ArchitectureError(
+            f"{error} (the model file holds {checkpoint.elements:,} numbers)"
+        ) from error
+
+
+def _with_polarizers(network: nn.Module, layers: Collection[str]) -> nn.Module:
+    device = next(network.parameters()).device
+    try:
+        with torch.device(device):
+            for layer in layers:
+                attach(network, layer)
+    except ConfigError as error:
+        raise CheckpointKeysError(f"the artefact's metadata names a polarizer: {error}") from error
+    return network
+
+
+def _attached_layers(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Layers with a polarizer module, on which metadata and tensors must agree."""
+    said = checkpoint.artefact.attached_layers if checkpoint.artefact else ()
+    held = {name.partition(_POLARIZER)[0] for name in checkpoint.tensors if _POLARIZER in name}
+    lacking = [
+        layer
+        for layer in said
+        if not any(name == layer or name.endswith(f".{layer}") for name in held)
+    ]
+    if lacking:
+        raise CheckpointKeysError(
+            f"the artefact lacks the polarizer that its metadata names, for {some(lacking)}; "
+            "without it the model is not repaired"
+        )
+    if len(held) > len(said):
+        raise CheckpointKeysError(
+            f"the file holds polarizers that its metadata does not name, for {some(sorted(held))}; "
+            "send the artefact as it was downloaded, metadata included"
+        )
+    return said
+
+
+def _check_keys(
+    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], architecture: str
+) -> None:
+    missing = [name for name in expected if name not in tensors]
+    unexpected = [name for name in tensors if name not in expected]
+    misfit = [
+        f"{name} {problem}"
+        for name, tensor in tensors.items()
+        if name in expected and (problem := _misfit(tensor, expected[name]))
+    ]
+    lists = {"missing": missing, "unexpected": unexpected, "misshapen": misfit}
+    problems = [f"{len(names)} {kind}: {some(names)}" for kind, names in lists.items() if names]
+    if problems:
+        raise CheckpointKeysError(
+            f"the tensors are not those of {architecture} with these parameters. "
+            f"{'. '.join(problems)}. Check the architecture, its width and its num_classes"
+        )
+
+
+def _misfit(tensor: Tensor, expected: Tensor) -> str:
+    if tensor.shape != expected.shape:
+        return f"is {tuple(tensor.shape)}, should be {tuple(expected.shape)}"
+    if tensor.is_floating_point() != expected.is_floating_point():
+        kinds = [str(t.dtype).removeprefix("torch.") for t in (tensor, expected)]
+        return f"holds {kinds[0]}, should hold {kinds[1]}"
+    return ""
+
+
+def _try(classifier: Classifier, description: ModelDescription) -> None:
+    """Classify one grey image: does the network take such images, and answer with numbers?"""
+    size = (description.input.channels, description.input.height, description.input.width)
+    wanted = (1, len(description.classes))
+    try:
+        with torch.inference_mode():
+            logits = classifier(torch.full((1, *size), 0.5))
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ArchitectureError(
+            f"the network does not take images of {size} (channels, height, width): {error!s:.200}"
+        ) from error
+    if tuple(logits.shape) != wanted:
+        raise ArchitectureError(f"the network answers with {tuple(logits.shape)}, not {wanted}")
+    if not logits.isfinite().all():
+        raise ModelValueError("the network answers a plain grey image with NaN or infinity")

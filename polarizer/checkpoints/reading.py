@@ -1,0 +1,77 @@
+"""Reading a model file into tensors by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from polarizer.checkpoints.formats import SourceFormat, sniff
+from polarizer.checkpoints.limits import CheckpointLimits
+from polarizer.checkpoints.metadata import ArtefactMetadata
+from polarizer.checkpoints.safetensors_file import read_safetensors
+from polarizer.checkpoints.torch_archive import read_torch_archive
+from polarizer.description import ModelDescription
+from polarizer.errors import ModelFormatError, ModelValueError
+from polarizer.listing import some
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The tensors of a model file, on the CPU, with the names and types that the file gives."""
+
+    tensors: dict[str, Tensor]
+    source_format: SourceFormat
+    container: str = ""
+    """where in the file they stood: ``""``, or for example ``"model"``"""
+    metadata: dict[str, str] | None = None
+    """of a safetensors file"""
+    artefact: ArtefactMetadata | None = None
+    """when the file is an artefact of ours"""
+
+    @property
+    def description(self) -> ModelDescription | None:
+        """What the file itself says of the model, if it does."""
+        return self.artefact.description if self.artefact else None
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return sum(tensor.numel() for tensor in self.tensors.values())
+
+
+def read_checkpoint(path: Path, limits: CheckpointLimits | None = None) -> Checkpoint:
+    """The model file at ``path``: safetensors, or what ``torch.save`` made of a state dict.
+
+    Runs no code of the file and takes no more memory than the file has bytes. Raises
+    :class:`ModelFormatError` for other formats, damage and limits, and :class:`ModelValueError`
+    for NaN and infinite weights.
+    """
+    limits = limits or CheckpointLimits()
+    source_format = sniff(path, limits.max_bytes)
+    if source_format is SourceFormat.SAFETENSORS:
+        tensors, metadata = read_safetensors(path, limits)
+        artefact = ArtefactMetadata.from_strings(metadata)
+        checkpoint = Checkpoint(tensors, source_format, "", metadata, artefact)
+    else:
+        tensors, container = read_torch_archive(path, limits)
+        checkpoint = Checkpoint(tensors, source_format, container)
+    if not checkpoint.elements:
+        raise ModelFormatError("the model file holds no weights")
+    check_finite(tensors)
+    return checkpoint
+
+
+def check_finite(tensors: dict[str, Tensor]) -> None:
+    """Raise :class:`ModelValueError` naming the tensors with NaN or infinity."""
+    broken = [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and not tensor.isfinite().all()
+    ]
+    if broken:
+        raise ModelValueError(
+            f"{len(broken)} tensors hold NaN or infinity: {some(broken)}; "
+            "send a checkpoint from before the training diverged"
+        )
