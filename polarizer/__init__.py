@@ -11,6 +11,11 @@ from typing import Any
 
 _HOME = {
     "Classifier": "classifier",
+    "build": "architectures",
+    "load_artefact": "artefact",
+    "load_classifier": "checkpoints",
+    "read_checkpoint": "checkpoints",
+    "save_artefact": "artefact",
     "LabelledImages": "images",
     "PurifyConfig": "config",
     "ModelDescription": "description",
