@@ -28,7 +28,8 @@ _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 
 def s3_client(settings: Settings) -> S3Client:
     """A client with our time limits and retries; credentials from the settings, or boto3's own."""
     secret = settings.s3_secret_access_key
-    return boto3.client(
+    session = boto3.session.Session()  # boto3's default session must not be used by several threads
+    return session.client(
         "s3",
         endpoint_url=str(settings.s3_endpoint_url) if settings.s3_endpoint_url else None,
         aws_access_key_id=settings.s3_access_key_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,9 +24,12 @@ def require_allowed(uri: str, settings: Settings) -> None:
         raise SourceRefusedError(f"{uri!r} is not in an allowed source ({allowed})")
 
 
-def fetch_source(uri: str, path: Path, settings: Settings) -> str:
+def fetch_source(
+    uri: str, path: Path, settings: Settings, *, check: Callable[[], None] = lambda: None
+) -> str:
     """Copies an allowed object to ``path`` and returns its sha256.
 
+    ``check`` is called between two chunks and may raise to stop.
     Raises SourceRefusedError, LostBlobError (no such key), TooLargeError, UnavailableError.
     """
     require_allowed(uri, settings)
@@ -38,6 +42,7 @@ def fetch_source(uri: str, path: Path, settings: Settings) -> str:
         raise LostBlobError(f"{uri} does not exist or may not be read") from error
     with path.open("wb") as sink:
         for chunk in iter_body(answer["Body"]):
+            check()
             size += len(chunk)
             if size > settings.max_upload_bytes:
                 raise TooLargeError(f"{uri} is larger than {settings.max_upload_bytes} bytes")
