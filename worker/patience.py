@@ -1,0 +1,40 @@
+"""Waiting for a database or an object store that is away for a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+
+from service.errors import LostBlobError, UnavailableError
+
+log = structlog.get_logger()
+
+DATABASE_ERRORS = (OperationalError, InterfaceError, TimeoutError)
+"""What SQLAlchemy raises when the database is away, busy or restarting."""
+
+AWAY = (*DATABASE_ERRORS, UnavailableError, OSError)
+"""What may be better in a moment: database, object store, a full disk. Not LostBlobError."""
+
+PAUSES: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 15, 15)
+"""Seconds between tries, a minute in all."""
+
+Result = TypeVar("Result")
+
+
+def patiently(action: Callable[[], Result], *, pause: Callable[[float], None]) -> Result:
+    """The result of ``action``, tried again after each of ``PAUSES`` while something is away.
+
+    Raises what the last try raised; LostBlobError and other errors at once.
+    """
+    for seconds in PAUSES:
+        try:
+            return action()
+        except LostBlobError:
+            raise
+        except AWAY as error:
+            log.warning("tried_again", error=type(error).__name__, seconds=seconds)
+            pause(seconds)
+    return action()
