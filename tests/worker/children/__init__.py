@@ -1,0 +1,1 @@
+"""Children that misbehave, each run as a script in place of ``worker.child``."""

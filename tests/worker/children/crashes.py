@@ -1,0 +1,7 @@
+import os
+import signal
+
+from tests.worker.children.speech import say
+
+say(type="stage", stage="validating")
+os.kill(os.getpid(), signal.SIGSEGV)

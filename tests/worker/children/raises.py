@@ -1,0 +1,1 @@
+raise RuntimeError("the secret of this child stays in the log")

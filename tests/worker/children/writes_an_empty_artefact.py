@@ -1,0 +1,5 @@
+from tests.worker.children.speech import artefact, report, say
+
+artefact(b"")
+report()
+say(type="succeeded")

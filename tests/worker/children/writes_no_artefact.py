@@ -1,0 +1,4 @@
+from tests.worker.children.speech import report, say
+
+report()
+say(type="succeeded")

@@ -1,0 +1,3 @@
+from tests.worker.children.speech import say
+
+say(type="succeeded")

@@ -1,0 +1,141 @@
+"""One attempt at one defense, from its row to an outcome, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+import structlog
+
+from polarizer.config import PurifyConfig
+from service.blobs import Blobs
+from service.database import Database
+from service.defenses.lifecycle import Lease
+from service.defenses.report import InputFacts, Role
+from service.defenses.states import Stage
+from service.records import DefenseRecord
+from service.settings import Settings
+from worker.inputs import fetch_inputs
+from worker.job import Job, Limits
+from worker.lease import LeaseKeeper
+from worker.outcome import Failed, Outcome, Succeeded
+from worker.patience import patiently
+from worker.process import Child, running
+from worker.results import digest_of, read_report, take_artefact
+from worker.rows import EventRows
+from worker.supervision import Ending, supervise
+
+log = structlog.get_logger()
+
+FILE_FACTOR, FILE_EXTRA = 4, 64 << 20
+"""The child may write files of four times the model's size (half precision becomes single, say)
+and 64 MiB."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every attempt of a worker uses."""
+
+    settings: Settings
+    database: Database
+    blobs: Blobs
+    command: Sequence[str]
+
+
+class Attempt:
+    """``run`` once. Raises StoppedError, InputError, BadResultError, and what ``AWAY`` names."""
+
+    def __init__(self, tools: Tools, lease: Lease, keeper: LeaseKeeper, folder: Path) -> None:
+        self._tools = tools
+        self._lease = lease
+        self._keeper = keeper
+        self._folder = folder
+        self._rows = EventRows(tools.database, lease)
+
+    def run(self) -> Outcome:
+        self._rows.begin(Stage.FETCHING)
+        job = patiently(self._prepare, pause=self._keeper.pause)
+        with running(self._tools.command, self._folder) as child:
+            log.info("child_started", pid=child.pid)
+            ending = supervise(child, on_event=self._rows.take, tick=self._tick)
+            self._rows.flush()
+            failure = ending.failure
+            if failure is not None:
+                _log_failure(child, ending)
+                return Failed(failure.code, failure.message)
+        return self._store(job)
+
+    def _tick(self) -> None:
+        self._keeper.check()
+        self._rows.flush()
+
+    def _prepare(self) -> Job:
+        with self._tools.database.read() as session:
+            record = session.get_one(DefenseRecord, self._lease.defense_id)
+            request, inputs = dict(record.request), list(record.inputs)
+        facts = fetch_inputs(
+            inputs,
+            self._folder,
+            blobs=self._tools.blobs,
+            settings=self._tools.settings,
+            check=self._keeper.check,
+        )
+        job = Job(
+            defense_id=self._lease.defense_id,
+            attempt=self._lease.attempt,
+            description=request.get("description"),
+            target_class=request.get("target_class"),
+            config=request.get("config") or PurifyConfig(),
+            device=self._tools.settings.device,
+            limits=self._limits(facts),
+            inputs=facts,
+            runner_pid=os.getpid(),
+        )
+        job.write(self._folder)
+        return job
+
+    def _limits(self, inputs: dict[Role, InputFacts]) -> Limits:
+        settings = self._tools.settings
+        cores = len(os.sched_getaffinity(0))
+        return Limits(
+            memory_bytes=settings.job_memory_bytes,
+            file_bytes=FILE_FACTOR * inputs["model"].size + FILE_EXTRA,
+            threads=max(1, cores // settings.worker_concurrency),
+        )
+
+    def _store(self, job: Job) -> Succeeded:
+        """The files as blobs, taken out of the child's reach first."""
+        self._rows.begin(Stage.STORING)
+        kept = Path(mkdtemp(prefix="kept-", dir=self._folder))
+        artefact, report_file = kept / "model.safetensors", kept / "report.json"
+        facts = take_artefact(self._folder, artefact, max_bytes=job.limits.file_bytes)
+        report = read_report(self._folder).vouched(
+            defense_id=job.defense_id,
+            attempt=job.attempt,
+            config=job.config,
+            inputs=job.inputs,
+            artefact=facts,
+        )
+        report_file.write_text(report.model_dump_json(), encoding="utf-8")
+        return Succeeded(
+            report,
+            artefact_blob_id=self._keep(artefact, facts.sha256),
+            report_blob_id=self._keep(report_file, digest_of(report_file)),
+        )
+
+    def _keep(self, path: Path, sha256: str) -> str:
+        self._keeper.check()
+        return patiently(lambda: self._tools.blobs.keep(path, sha256), pause=self._keeper.pause)
+
+
+def _log_failure(child: Child, ending: Ending) -> None:
+    failure = ending.failure
+    log.warning(
+        "child_failed",
+        code=failure.code if failure else None,
+        status=ending.status,
+        stderr=child.stderr_tail(),
+    )

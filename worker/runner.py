@@ -1,0 +1,153 @@
+"""Runs one defense: claims it, has it tried, writes how that ended. Imports no torch.
+
+Whatever happens, one of these is written about a claimed defense as long as its lease is ours:
+succeeded, failed, cancelled, or back into the queue. Everything else is left to the reaper.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from service.blobs import Blobs
+from service.database import Database
+from service.defenses import lifecycle
+from service.defenses.lifecycle import Lease, LostLeaseError
+from service.queue import Queue
+from service.settings import Settings
+from worker.attempt import Attempt, Tools
+from worker.inputs import InputError
+from worker.lease import LeaseKeeper, Stop, StoppedError
+from worker.outcome import Cancelled, Failed, GivenBack, Lost, Outcome
+from worker.patience import AWAY, DATABASE_ERRORS, patiently
+from worker.process import CHILD
+from worker.results import BadResultError
+from worker.workplace import Workplace
+
+log = structlog.get_logger()
+
+
+class Runner:
+    """Any number of threads may call ``run``. ``shutdown``, once set, ends every run soon: its
+    child is killed and its defense goes back into the queue."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        blobs: Blobs,
+        queue: Queue,
+        workplace: Workplace,
+        *,
+        shutdown: threading.Event,
+        command: Sequence[str] = CHILD,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._queue = queue
+        self._workplace = workplace
+        self._shutdown = shutdown
+        self._tools = Tools(settings, database, blobs, command)
+
+    def run(self, defense_id: str) -> None:
+        """Does nothing when the defense is gone, or not queued (any more)."""
+        if self._shutdown.is_set():
+            return
+        with bound_contextvars(job_id=defense_id):
+            lease = self._claim(defense_id)
+            if lease is None:
+                return
+            with bound_contextvars(attempt=lease.attempt), self._keeper(lease) as keeper:
+                log.info("attempt_started")
+                outcome = self._outcome(lease, keeper)
+                self._settle(lease, outcome)
+
+    def _claim(self, defense_id: str) -> Lease | None:
+        try:
+            with self._database.write() as session:
+                lease = lifecycle.claim(
+                    session,
+                    defense_id,
+                    worker=self._workplace.name,
+                    seconds=self._settings.lease_seconds,
+                )
+        except DATABASE_ERRORS as error:  # the reaper wakes us again
+            log.warning("claim_failed", error=type(error).__name__)
+            return None
+        if lease is None:
+            log.info("nothing_to_run")
+        return lease
+
+    def _keeper(self, lease: Lease) -> LeaseKeeper:
+        return LeaseKeeper(
+            self._database,
+            lease,
+            lease_seconds=self._settings.lease_seconds,
+            timeout_seconds=self._settings.job_timeout_seconds,
+            shutdown=self._shutdown,
+        )
+
+    def _outcome(self, lease: Lease, keeper: LeaseKeeper) -> Outcome:
+        try:
+            with self._workplace.job_folder(lease) as folder:
+                return Attempt(self._tools, lease, keeper, folder).run()
+        except StoppedError as stopped:
+            return self._stopped(stopped.reason)
+        except InputError as error:
+            return Failed(error.code, str(error))
+        except BadResultError as error:
+            return Failed("child-crashed", f"the job's process left no usable result: {error}")
+        except AWAY as error:
+            return self._away(lease, error)
+        except Exception:  # the one outer edge: no job may take the worker with it
+            log.exception("attempt_broke")
+            return Failed("internal", "an error of the service itself; its log knows more")
+
+    def _stopped(self, reason: Stop) -> Outcome:
+        match reason:
+            case Stop.CANCELLED:
+                return Cancelled()
+            case Stop.SHUTDOWN:
+                return GivenBack(wake=True)
+            case Stop.LOST_LEASE:
+                return Lost()
+            case Stop.TIMEOUT:
+                limit = self._settings.job_timeout_seconds
+                return Failed("timeout", f"the job took longer than {limit:g} seconds; lower steps")
+
+    def _away(self, lease: Lease, error: Exception) -> Outcome:
+        log.warning("attempt_gave_up", error=type(error).__name__, exc_info=error)
+        if lease.attempt < self._settings.max_attempts:
+            return GivenBack(wake=False)
+        return Failed(
+            "unavailable",
+            f"the object store or the database was not there in {lease.attempt} attempts",
+        )
+
+    def _settle(self, lease: Lease, outcome: Outcome) -> None:
+        name = type(outcome).__name__.lower()
+        try:
+            patiently(lambda: self._write(lease, outcome), pause=time.sleep)
+        except LostLeaseError:
+            self._settle_lost(lease, outcome)
+        except AWAY as error:
+            log.error("outcome_left_to_reaper", outcome=name, error=type(error).__name__)
+        else:
+            log.info("attempt_ended", outcome=name, code=getattr(outcome, "code", None))
+            if isinstance(outcome, GivenBack) and outcome.wake:
+                self._queue.wake(lease.defense_id)
+
+    def _settle_lost(self, lease: Lease, outcome: Outcome) -> None:
+        """The row has moved on: it is being cancelled, or it is not ours any more."""
+        if isinstance(outcome, Cancelled):
+            log.warning("lease_lost")
+            return
+        self._settle(lease, Cancelled())
+
+    def _write(self, lease: Lease, outcome: Outcome) -> None:
+        with self._database.write() as session:
+            outcome.write(session, lease)
