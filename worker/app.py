@@ -1,0 +1,105 @@
+"""The worker process: Celery with a pool of threads, each running one runner. Loads no torch."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from celery import Celery
+from celery.signals import setup_logging, worker_shutting_down
+
+from service.blobs import Blobs
+from service.database import Database
+from service.queue import Queue, create_celery
+from service.settings import Settings
+from service.storage import open_store
+from worker.runner import Runner
+from worker.tasks import register
+from worker.workplace import BEAT_SECONDS, Workplace, open_workplace
+
+log = structlog.get_logger()
+
+
+def run_worker(settings: Settings) -> int:
+    """Works until it is told to stop; the exit status. Raises SchemaError when the database is not
+    migrated, OperationalError when there is none."""
+    database = Database(settings.database)
+    database.require_current_schema()
+    celery = create_celery(settings)
+    shutdown = threading.Event()
+    with open_workplace(settings.jobs_dir) as workplace, _beating(workplace):
+        runner = Runner(
+            settings,
+            database,
+            Blobs(database, open_store(settings)),
+            Queue(celery),
+            workplace,
+            shutdown=shutdown,
+        )
+        register(celery, runner)
+        with _set_by_signal(shutdown, settings.shutdown_seconds):
+            log.info("worker_starts", worker=workplace.name, pid=os.getpid())
+            return _consume(celery, settings)
+
+
+def _consume(celery: Celery, settings: Settings) -> int:
+    celery.conf.update(
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        broker_connection_max_retries=None,  # a broker that is down for long comes back one day
+    )
+    worker = celery.Worker(
+        pool="threads",
+        concurrency=settings.worker_concurrency,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+@contextmanager
+def _beating(workplace: Workplace) -> Iterator[None]:
+    """Touches the heartbeat from a thread of its own."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_SECONDS):
+            workplace.beat()
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _set_by_signal(shutdown: threading.Event, seconds: float) -> Iterator[None]:
+    """SIGTERM sets ``shutdown``, upon which runners give their jobs back. A worker that is not
+    through with that in time ends all the same; its children end with it."""
+
+    def stop(**_: object) -> None:
+        shutdown.set()
+        timer = threading.Timer(seconds, os._exit, args=(1,))
+        timer.daemon = True
+        timer.start()
+
+    worker_shutting_down.connect(stop, weak=False)
+    setup_logging.connect(_keep_our_logging, weak=False)
+    try:
+        yield
+    finally:
+        worker_shutting_down.disconnect(stop)
+        setup_logging.disconnect(_keep_our_logging)
+
+
+def _keep_our_logging(**_: object) -> None:
+    """A receiver of this signal keeps Celery from configuring logging by itself."""
