@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from service import health, openapi, problems
 from service.blobs import Blobs
 from service.database import Database
+from service.defenses import endpoints as defenses
 from service.defenses.reaper import Reaper
 from service.defenses.schemas import DefenseRequest
 from service.housekeeping import Housekeeper
@@ -44,7 +45,13 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
     )
     problems.install(app)
-    for router in (health.router, uploads.router, models.router, inference.router):
+    for router in (
+        health.router,
+        uploads.router,
+        defenses.router,
+        models.router,
+        inference.router,
+    ):
         app.include_router(router)
     app.openapi = openapi.document(app, DefenseRequest)  # type: ignore[method-assign]
     return app

@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -101,6 +101,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     for kind in (OperationalError, InterfaceError, PoolTimeoutError):
         app.add_exception_handler(kind, _database_error)
+    app.add_exception_handler(DataError, _unstorable)
 
 
 async def _service_error(request: Request, error: Exception) -> Response:
@@ -155,3 +156,9 @@ _ROUTER_DETAILS = {
 async def _database_error(request: Request, error: Exception) -> Response:
     log.warning("database_unavailable", error=type(error).__name__)
     return await _service_error(request, UnavailableError("the database does not answer"))
+
+
+async def _unstorable(request: Request, _error: Exception) -> Response:
+    """PostgreSQL takes no NUL in a text, not even to look for it."""
+    detail = "the request holds characters or numbers that no record can have"
+    return await _service_error(request, InvalidRequestError(detail))

@@ -64,11 +64,16 @@ class InputFacts(_Part):
 
 
 class ImageFacts(_Part):
-    """What was read from a file of images."""
+    """What was read from a file of images; names are those of the first few files."""
 
+    source_format: Text
     images: Count
     per_class: Annotated[dict[str, Count], Field(max_length=100_000)]
+    resized: Annotated[Count, Field(description="images that came in another size")]
     damaged: Annotated[Count, Field(description="files that could not be read and were left out")]
+    damaged_names: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    ignored: Annotated[Count, Field(description="files that are no images of a class")] = 0
+    ignored_names: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
 
 
 class ArtefactFacts(_Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import delete as delete_from
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -50,3 +51,9 @@ def events(
     )
     found = session.scalars(query).all()
     return found[:limit], len(found) > limit
+
+
+def delete(session: Session, defense_id: str) -> None:
+    """Removes the row, and with it events, inputs and Idempotency-Keys; its model stays."""
+    query = delete_from(DefenseRecord).where(DefenseRecord.id == defense_id)
+    session.execute(query.execution_options(synchronize_session=False))

@@ -82,7 +82,5 @@ def get_upload(upload_id: str, resources: ResourcesDep, tenant: TenantDep) -> Up
 def delete_upload(upload_id: str, resources: ResourcesDep, tenant: TenantDep) -> None:
     """Forgets the upload; defenses that were made from it keep their input."""
     with resources.database.write() as session:
-        record = repository.get(session, tenant, upload_id, lock=True)
-        blob_id = record.blob_id
-        session.delete(record)
+        blob_id = repository.remove(session, tenant, upload_id)
     resources.blobs.release([blob_id])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.database import now
@@ -28,16 +28,29 @@ def add(session: Session, *, tenant: str, blob_id: str, filename: str | None) ->
     return record
 
 
-def get(session: Session, tenant: str, upload_id: str, *, lock: bool = False) -> UploadRecord:
-    """Raises NotFoundError also for another tenant's; ``lock`` keeps it from being deleted until
-    commit."""
+def get(session: Session, tenant: str, upload_id: str, *, keep: bool = False) -> UploadRecord:
+    """Raises NotFoundError also for another tenant's; with ``keep`` nobody deletes it before this
+    transaction ends."""
     query = select(UploadRecord).where(UploadRecord.tenant == tenant, UploadRecord.id == upload_id)
-    if lock:
-        query = query.with_for_update(of=UploadRecord)
+    if keep:
+        query = query.with_for_update(of=UploadRecord, read=True)
     found = session.scalars(query).one_or_none()
     if found is None:
-        raise NotFoundError(f"there is no upload {upload_id!r}")
+        raise _missing(upload_id)
     return found
+
+
+def remove(session: Session, tenant: str, upload_id: str) -> str:
+    """Deletes the row and returns the id of its blob. Raises NotFoundError."""
+    query = (
+        delete(UploadRecord)
+        .where(UploadRecord.tenant == tenant, UploadRecord.id == upload_id)
+        .returning(UploadRecord.blob_id)
+    )
+    blob_id = session.scalar(query)
+    if blob_id is None:
+        raise _missing(upload_id)
+    return blob_id
 
 
 def page(
@@ -49,3 +62,7 @@ def page(
         query = query.where(UploadRecord.id < after)
     found = session.scalars(query.order_by(UploadRecord.id.desc()).limit(limit + 1)).all()
     return found[:limit], len(found) > limit
+
+
+def _missing(upload_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no upload {upload_id!r}")

@@ -134,6 +134,15 @@ def small_site(embedded: Settings) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="module")
+def quiet_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One service for all tests of a module that leave nothing behind in it but uploads."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("quiet"), **TEST_LIMITS)
+    migrate(settings)
+    with running(settings) as site:
+        yield site
+
+
 @pytest.fixture
 def resources(stack: Settings) -> Iterator[Resources]:
     """What is behind a service, without HTTP."""

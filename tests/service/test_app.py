@@ -49,16 +49,16 @@ def test_a_missing_part_is_named(small_site: Site) -> None:
     assert small_site.client.get("/healthz").status_code == 200
 
 
-def test_unknown_paths_and_methods_are_problems(small_site: Site) -> None:
-    problem(small_site.client.get("/v1/nothing"), 404, "not-found")
-    refused = small_site.client.put("/healthz")
+def test_unknown_paths_and_methods_are_problems(quiet_site: Site) -> None:
+    problem(quiet_site.client.get("/v1/nothing"), 404, "not-found")
+    refused = quiet_site.client.put("/healthz")
     problem(refused, 405, "method-not-allowed")
     assert refused.headers["allow"] == "GET"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/nothing", "/openapi.json"])
-def test_every_answer_has_safe_headers(small_site: Site, path: str) -> None:
-    headers = small_site.client.get(path).headers
+def test_every_answer_has_safe_headers(quiet_site: Site, path: str) -> None:
+    headers = quiet_site.client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -68,14 +68,14 @@ def test_every_answer_has_safe_headers(small_site: Site, path: str) -> None:
 @pytest.mark.parametrize(
     ("given", "taken"), [("job-7.x_Y", True), ("a" * 65, False), ("x\ty", False), ("", False)]
 )
-def test_a_decent_request_id_is_kept(small_site: Site, given: str, taken: bool) -> None:
-    response = small_site.client.get("/healthz", headers={"X-Request-ID": given})
+def test_a_decent_request_id_is_kept(quiet_site: Site, given: str, taken: bool) -> None:
+    response = quiet_site.client.get("/healthz", headers={"X-Request-ID": given})
     assert (response.headers["x-request-id"] == given) is taken
     assert response.headers["x-request-id"]
 
 
-def test_a_declared_body_over_the_limit_is_not_read(small_site: Site) -> None:
-    with socket.create_connection(small_site.host(), timeout=10) as connection:
+def test_a_declared_body_over_the_limit_is_not_read(quiet_site: Site) -> None:
+    with socket.create_connection(quiet_site.host(), timeout=10) as connection:
         connection.sendall(
             b"POST /v1/defenses/x/cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
         )
@@ -183,8 +183,8 @@ def test_the_web_process_loads_no_torch() -> None:
     assert json.loads(done.stdout) == []
 
 
-def test_the_document_is_complete(small_site: Site) -> None:
-    document = small_site.client.get("/openapi.json").json()
+def test_the_document_is_complete(quiet_site: Site) -> None:
+    document = quiet_site.client.get("/openapi.json").json()
     operations = [op for path in document["paths"].values() for op in path.values()]
     ids = [op["operationId"] for op in operations]
     assert len(ids) == len(set(ids))

@@ -67,14 +67,14 @@ def test_pages_go_back_in_time(small_site: Site) -> None:
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "x"])
-def test_a_page_has_a_bound(small_site: Site, limit: str) -> None:
-    problem(small_site.client.get("/v1/uploads", params={"limit": limit}), 422, "invalid-request")
+def test_a_page_has_a_bound(quiet_site: Site, limit: str) -> None:
+    problem(quiet_site.client.get("/v1/uploads", params={"limit": limit}), 422, "invalid-request")
 
 
-def test_an_empty_body_is_refused(small_site: Site) -> None:
-    body = problem(upload(small_site, b""), 422, "invalid-request")
+def test_an_empty_body_is_refused(quiet_site: Site) -> None:
+    body = problem(upload(quiet_site, b""), 422, "invalid-request")
     assert "empty" in str(body["detail"])
-    assert spooled(small_site) == []
+    assert spooled(quiet_site) == []
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -92,18 +92,18 @@ def test_over_the_limit_is_refused_and_leaves_nothing(small_site: Site, declared
     assert small_site.client.get("/v1/uploads").json()["data"] == []
 
 
-def test_exactly_the_limit_is_taken(small_site: Site) -> None:
-    assert upload(small_site, bytes(small_site.settings.max_upload_bytes)).status_code == 201
+def test_exactly_the_limit_is_taken(quiet_site: Site) -> None:
+    assert upload(quiet_site, bytes(quiet_site.settings.max_upload_bytes)).status_code == 201
 
 
-def test_the_answer_to_too_much_comes_before_the_rest(small_site: Site) -> None:
+def test_the_answer_to_too_much_comes_before_the_rest(quiet_site: Site) -> None:
     """A chunked body that goes on for ever is answered at the limit."""
-    with socket.create_connection(small_site.host(), timeout=20) as connection:
+    with socket.create_connection(quiet_site.host(), timeout=20) as connection:
         connection.sendall(
             b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         megabyte = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
-        for _ in range(small_site.settings.max_upload_bytes // (1 << 20) + 1):
+        for _ in range(quiet_site.settings.max_upload_bytes // (1 << 20) + 1):
             connection.sendall(megabyte)
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
 
@@ -112,10 +112,10 @@ def _header(content: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
-def test_a_promised_digest_is_checked(small_site: Site) -> None:
+def test_a_promised_digest_is_checked(quiet_site: Site) -> None:
     def post(header: str | None = None, **params: str) -> httpx.Response:
         headers = {"Content-Digest": header} if header else {}
-        return small_site.client.post(
+        return quiet_site.client.post(
             "/v1/uploads", content=CONTENT, headers=headers, params=params
         )
 
@@ -133,7 +133,7 @@ def test_a_promised_digest_is_checked(small_site: Site) -> None:
         post("sha-256=:A:"),
     ):
         problem(refused, 422, "invalid-request")
-    assert spooled(small_site) == []
+    assert spooled(quiet_site) == []
 
 
 def test_a_client_that_leaves_leaves_nothing_behind(small_site: Site) -> None:

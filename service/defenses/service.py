@@ -1,0 +1,156 @@
+"""What may be done with defenses, whoever asks: make, cancel, forget, read the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.blobs import blob_ids_of
+from service.defenses import idempotency, lifecycle, repository
+from service.defenses.drafts import Draft
+from service.defenses.idempotency import Claim
+from service.defenses.report import Role
+from service.defenses.schemas import ROLES, Defense, UploadReference
+from service.defenses.states import Status
+from service.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
+from service.ids import new_id
+from service.records import DefenseRecord, InputRecord
+from service.resources import Resources
+from service.uploads import repository as uploads
+
+
+@dataclass(frozen=True)
+class Created:
+    """A defense; ``replayed`` when an earlier request with the same key has made it."""
+
+    defense: Defense
+    replayed: bool
+
+
+def create(resources: Resources, tenant: str, draft: Draft, key: str | None) -> Created:
+    """Commits a queued defense; waking a worker is the caller's business."""
+    draft.check(resources.settings)
+    if key is None:
+        return Created(_create(resources, tenant, draft, None), replayed=False)
+    claim = idempotency.claim(resources.database, tenant, key, draft.fingerprint())
+    if isinstance(claim, str):
+        return Created(get(resources, tenant, claim).as_created(), replayed=True)
+    try:
+        return Created(_create(resources, tenant, draft, claim), replayed=False)
+    except BaseException:
+        idempotency.free(resources.database, claim)
+        raise
+
+
+def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None) -> Defense:
+    with _kept(resources, draft) as blob_ids:
+        try:
+            with resources.database.write() as session:
+                record = _record(session, tenant, draft, blob_ids)
+                lifecycle.add(session, record)
+                record.enqueued_at = record.created_at
+                if claim is not None:
+                    idempotency.settle(session, claim, record.id)
+                session.flush()
+                session.expire(record)
+                return Defense.of(record)
+        except IntegrityError as error:  # a blob was shared with something forgotten meanwhile
+            raise UnavailableError("an input was deleted meanwhile; send it again") from error
+
+
+@contextmanager
+def _kept(resources: Resources, draft: Draft) -> Iterator[dict[Role, str]]:
+    """Stores the files of a draft; on an error, frees what was stored."""
+    kept: dict[Role, str] = {}
+    try:
+        for role, sent in draft.files.items():
+            kept[role] = resources.blobs.keep(sent.spooled.path, sent.spooled.sha256)
+        yield kept
+    except BaseException:
+        resources.blobs.release(list(kept.values()))
+        raise
+
+
+def _record(
+    session: Session, tenant: str, draft: Draft, blob_ids: dict[Role, str]
+) -> DefenseRecord:
+    request = draft.request
+    named = [_named(session, tenant, draft, role) for role in ROLES]
+    sent = [
+        InputRecord(
+            role=role,
+            blob_id=blob_ids[role],
+            sha256=file.spooled.sha256,
+            filename=file.filename,
+        )
+        for role, file in draft.files.items()
+    ]
+    return DefenseRecord(
+        id=new_id("def"),
+        tenant=tenant,
+        name=request.name,
+        request=request.model_dump(mode="json", include={"description", "target_class", "config"}),
+        inputs=[*filter(None, named), *sent],
+    )
+
+
+def _named(session: Session, tenant: str, draft: Draft, role: Role) -> InputRecord | None:
+    reference = draft.request.reference(role)
+    if reference is None:
+        return None
+    if not isinstance(reference, UploadReference):
+        return InputRecord(role=role, uri=reference.uri, sha256=reference.sha256)
+    try:
+        upload = uploads.get(session, tenant, reference.upload, keep=True)
+    except NotFoundError as error:
+        raise InvalidRequestError(f"{role}: {error.detail}") from error
+    return InputRecord(
+        role=role,
+        blob_id=upload.blob_id,
+        sha256=upload.blob.sha256,
+        filename=upload.filename,
+    )
+
+
+def get(resources: Resources, tenant: str, defense_id: str) -> Defense:
+    """Raises NotFoundError."""
+    with resources.database.read() as session:
+        return Defense.of(repository.get(session, tenant, defense_id))
+
+
+def cancel(resources: Resources, tenant: str, defense_id: str) -> Defense:
+    """Asks it to stop; changes nothing when it has ended already. Raises NotFoundError."""
+    with resources.database.write() as session:
+        record = repository.get(session, tenant, defense_id, lock=True)
+        lifecycle.request_cancel(session, record)
+        return Defense.of(record)
+
+
+def forget(resources: Resources, tenant: str, defense_id: str) -> None:
+    """Removes the defense, its events, inputs and report; a purified model stays.
+
+    Raises NotFoundError, and ConflictError while it has not ended.
+    """
+    with resources.database.write() as session:
+        record = repository.get(session, tenant, defense_id, lock=True)
+        if not Status(record.status).is_terminal:
+            raise ConflictError(f"this defense is {record.status}; cancel it first")
+        blob_ids = blob_ids_of(session, defense_id)
+        repository.delete(session, defense_id)
+    resources.blobs.release(blob_ids)
+
+
+def report(resources: Resources, tenant: str, defense_id: str) -> bytes:
+    """The report, as JSON. Raises NotFoundError when there is none, ConflictError when there is
+    none yet, LostBlobError."""
+    with resources.database.read() as session:
+        record = repository.get(session, tenant, defense_id)
+    if record.report is not None:
+        return b"".join(resources.blobs.read(record.report))
+    if not Status(record.status).is_terminal:
+        raise ConflictError(f"this defense is {record.status}; its report comes when it succeeds")
+    raise NotFoundError(f"this defense {record.status} without a report")
