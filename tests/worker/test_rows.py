@@ -1,0 +1,143 @@
+"""Events become rows: throttled, in order, and kept while the database is away."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from service.defenses import lifecycle
+from service.defenses.lifecycle import Lease
+from service.defenses.report import Numbers
+from service.defenses.states import Stage
+from tests.worker.conftest import Bench
+from worker.events import MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
+from worker.rows import BETWEEN_PROGRESS, EventRows
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def progress(step: int, remaining: float | None = None) -> ProgressEvent:
+    return ProgressEvent(
+        fraction=step / 10, step=step, steps=10, losses={}, remaining_seconds=remaining
+    )
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def lease(bench: Bench) -> Lease:
+    defense = bench.queued()
+    with bench.database.write() as session:
+        claimed = lifecycle.claim(session, defense, worker="me", seconds=60)
+    assert claimed
+    return claimed
+
+
+@pytest.fixture
+def rows(bench: Bench, lease: Lease, clock: FakeClock) -> EventRows:
+    return EventRows(bench.database, lease, clock=clock)
+
+
+def steps(bench: Bench, lease: Lease) -> list[int]:
+    return [event.data["step"] for event in bench.events(lease.defense_id, "progress")]
+
+
+def test_progress_is_throttled_to_the_newest(
+    bench: Bench, lease: Lease, rows: EventRows, clock: FakeClock
+) -> None:
+    rows.begin(Stage.PURIFYING)
+    for step in range(1, 5):
+        rows.take(progress(step))
+        rows.flush()
+    assert steps(bench, lease) == [1]
+    clock.seconds += BETWEEN_PROGRESS
+    rows.flush()
+    assert steps(bench, lease) == [1, 4]
+
+
+def test_the_last_progress_of_a_stage_is_written(
+    bench: Bench, lease: Lease, rows: EventRows
+) -> None:
+    rows.begin(Stage.PURIFYING)
+    for step in (1, 10):
+        rows.take(progress(step))
+        rows.flush()
+    rows.take(StageEvent(stage="evaluating"))
+    assert steps(bench, lease) == [1, 10]
+    assert [event.type for event in bench.events(lease.defense_id)][-2:] == ["progress", "stage"]
+
+
+def test_the_row_shows_stage_progress_and_expected_end(
+    bench: Bench, lease: Lease, rows: EventRows
+) -> None:
+    rows.begin(Stage.PURIFYING)
+    begun = bench.row(lease.defense_id)
+    rows.take(progress(5, remaining=600))
+    rows.flush()
+    row = bench.row(lease.defense_id)
+    assert row.stage == Stage.PURIFYING
+    assert begun.progress < row.progress < 1
+    assert row.estimated_finish_at
+    assert row.started_at
+    assert 500 < (row.estimated_finish_at - row.started_at).total_seconds() < 700
+
+
+def test_stages_go_forward_only(bench: Bench, lease: Lease, rows: EventRows) -> None:
+    rows.begin(Stage.PURIFYING)
+    rows.take(StageEvent(stage="measuring"))
+    rows.take(StageEvent(stage="purifying"))
+    assert len(bench.events(lease.defense_id, "stage")) == 1
+
+
+def test_progress_outside_of_purifying_is_not_believed(
+    bench: Bench, lease: Lease, rows: EventRows
+) -> None:
+    rows.take(progress(9))
+    rows.flush()
+    assert steps(bench, lease) == []
+
+
+def test_numbers_come_together(bench: Bench, lease: Lease, rows: EventRows) -> None:
+    rows.take(MeasuredEvent(numbers=Numbers(accuracy_before=0.5)))
+    rows.take(MeasuredEvent(numbers=Numbers(accuracy_before=0.5, accuracy_after=0.25)))
+    rows.take(MeasuredEvent(numbers=Numbers(accuracy_before=0.5)))
+    rows.flush()
+    numbers = {"accuracy_before": 0.5, "accuracy_after": 0.25}
+    assert bench.row(lease.defense_id).numbers == numbers
+    assert len(bench.events(lease.defense_id, "measured")) == 2
+
+
+def test_what_the_database_did_not_take_is_written_later(
+    bench: Bench, lease: Lease, rows: EventRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+
+        def away(*_: object, **__: object) -> None:
+            raise OperationalError("UPDATE", {}, OSError("gone"))
+
+        patch.setattr(lifecycle, "report", away)
+        rows.begin(Stage.MEASURING)
+        rows.take(WarningEvent(code="few-images", message="only 3"))
+        rows.flush()
+    assert len(bench.events(lease.defense_id)) == 2  # queued, running
+    rows.flush()
+    rows.flush()
+    assert [event.type for event in bench.events(lease.defense_id)][2:] == ["stage", "warning"]
+
+
+def test_rows_of_a_lost_lease_are_dropped(bench: Bench, lease: Lease, rows: EventRows) -> None:
+    with bench.database.write() as session:
+        lifecycle.hand_back(session, lease)
+    before = len(bench.events(lease.defense_id))
+    rows.begin(Stage.MEASURING)
+    rows.flush()
+    assert len(bench.events(lease.defense_id)) == before

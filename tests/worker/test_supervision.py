@@ -1,0 +1,32 @@
+"""How a child's end is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.events import FailedEvent, SucceededEvent
+from worker.supervision import Ending
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (0, "child-crashed", "status 0 and without a result"),
+        (137, "child-crashed", "status 137"),
+        (-9, "out-of-memory", "SIGKILL"),
+        (-11, "child-crashed", "SIGSEGV"),
+        (-250, "child-crashed", "250"),
+    ],
+)
+def test_an_end_without_a_word_is_explained(status: int, code: str, words: str) -> None:
+    failure = Ending(said=None, status=status).failure
+    assert failure
+    assert failure.code == code
+    assert words in failure.message
+
+
+def test_the_last_word_counts_whatever_the_status() -> None:
+    said = FailedEvent(code="dataset-labels", message="one class only")
+    assert Ending(said=said, status=-9).failure == said
+    assert Ending(said=SucceededEvent(), status=1).failure is None
+    assert Ending(said=SucceededEvent(), status=0, too_much=True).failure
