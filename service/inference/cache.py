@@ -65,7 +65,7 @@ class ModelCache:
         async with self._fetching.setdefault(blob.sha256, asyncio.Lock()):
             try:
                 os.utime(path)
-            except FileNotFoundError:
+            except OSError:  # not there, in all likelihood; else fetching says what is wrong
                 await asyncio.to_thread(self._fetch, blob, path)
         return path
 
@@ -80,7 +80,8 @@ class ModelCache:
                 f"the cache folder cannot be written: {error.strerror}"
             ) from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
         log.info("model_fetched", sha256=blob.sha256, size=blob.size)
 
     def _shrink(self) -> None:

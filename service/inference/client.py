@@ -4,7 +4,9 @@ any number of requests at once, never by more than it can hold."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ from service.settings import Settings
 MOST_IMAGES = 1024
 MOST_BYTES = 256 << 20
 RETRY_SECONDS = 1
+
+
+Spawn = Callable[[Settings], tuple[subprocess.Popen[bytes], socket.socket]]
 
 
 class EngineFailureError(Exception):
@@ -49,10 +54,12 @@ class EngineClient:
         self,
         settings: Settings,
         *,
+        spawn: Spawn = spawn,
         most_images: int = MOST_IMAGES,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._settings = settings
+        self._spawn = spawn
         self._most_images = most_images
         self._most_bytes = most_bytes
         self._images = self._bytes = 0
@@ -71,6 +78,18 @@ class EngineClient:
         if isinstance(outcome, Failure):
             raise EngineFailureError(outcome.cause, outcome.message, outcome.image)
         return _checked(outcome, model, len(images))
+
+    @property
+    def images_waiting(self) -> int:
+        """How many images wait for an answer."""
+        return self._images
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process; None while there is none."""
+        if self._connection is None or self._connection.lost:
+            return None
+        return self._connection.pid
 
     def forget(self, sha256: str) -> None:
         """The engine shall free the memory of this model, if it has it."""
@@ -102,7 +121,7 @@ class EngineClient:
         async with self._opening:
             if self._connection is None or self._connection.lost:
                 # not in another thread: the engine ends with the thread that started it
-                self._connection = await Connection.open(*spawn(self._settings))
+                self._connection = await Connection.open(*self._spawn(self._settings))
             return self._connection
 
     async def _ask(

@@ -26,7 +26,7 @@ from service.inference.messages import (
 
 log = structlog.get_logger()
 
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 1.0
 
 Outcome = asyncio.Future[Answer | Failure]
 
@@ -123,6 +123,7 @@ class Connection:
     def kill(self) -> None:
         """At once; the requests in flight learn of it."""
         self._process.kill()
+        self._lose()
 
     async def close(self) -> None:
         """Lets the engine go, or makes it, and returns when it is gone."""
@@ -133,14 +134,14 @@ class Connection:
         try:
             return self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.kill()
             return self._process.wait()
 
     def _lose(self) -> None:
         if self.lost:
             return
         self.lost = True
-        self._writer.close()
+        self._writer.transport.abort()  # close() would first wait for the engine to read
         for outcome in self._owed.values():
             if not outcome.done():
                 outcome.set_exception(EngineLostError())

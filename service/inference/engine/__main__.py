@@ -1,0 +1,59 @@
+"""``python -m service.inference.engine``: started by the web process, and never outlives it."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serves the inherited socket."""
+    options = _options()
+    _die_with(options.parent)
+    logging.basicConfig(stream=sys.stderr, format="engine: %(levelname)s %(name)s %(message)s")
+    threading.excepthook = _end_after
+    connection = socket.socket(fileno=options.socket)
+
+    from service.inference.engine.loading import choose_device
+    from service.inference.engine.serving import Engine
+
+    Engine(connection, choose_device(options.device), options.max_models).serve()
+    os._exit(0)  # not waiting for the threads that decode and compute
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--max-models", type=int, required=True)
+    return parser.parse_args()
+
+
+def _die_with(parent: int) -> None:
+    """The kernel kills this process when its parent ends, however that happens (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit("the process that started the engine is gone")
+
+
+def _end_after(failure: threading.ExceptHookArgs) -> None:
+    """A thread of the engine is lost: better no engine than one that never answers."""
+    logging.getLogger(__name__).critical(
+        "thread_lost",
+        exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback),  # type: ignore[arg-type]
+    )
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""One service with a real engine for all tests of a module: an engine takes seconds to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+from tests.service.conftest import TEST_LIMITS, Site, migrate, running
+from tests.service.inference.artefacts import Artefact, make_artefact
+
+MAX_MODELS = 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("inference")
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[Site]:
+    """A service that holds two models in memory."""
+    settings = Settings(
+        data_dir=folder / "data",
+        engine_max_models=MAX_MODELS,
+        max_image_bytes=1 << 20,
+        **TEST_LIMITS,
+    )
+    migrate(settings)
+    with running(settings) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def artefacts(folder: Path) -> list[Artefact]:
+    """Five models that answer differently."""
+    return [make_artefact(folder, seed) for seed in range(5)]

@@ -1,0 +1,92 @@
+"""The engine's process: no secret, no orphan; and the web process without torch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from service.inference.process import environment, spawn
+from service.settings import Settings
+
+SECRETS = {
+    "POLARIZER_S3_SECRET_ACCESS_KEY": "hidden",
+    "POLARIZER_DATABASE_URL": "postgresql://user:hidden@host/db",
+    "AWS_SESSION_TOKEN": "hidden",
+    "HF_TOKEN": "hidden",
+}
+
+
+def test_the_environment_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(data_dir=tmp_path)
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    process, ours = spawn(settings)
+    with process, ours:
+        found = psutil.Process(process.pid).environ()
+        process.kill()
+    assert "hidden" not in str(found)
+    assert found["HOME"] == str(tmp_path.resolve() / "cache")
+    assert set(found) == set(environment(tmp_path, os.environ))
+
+
+def test_it_leads_its_own_session_and_inherits_one_socket(tmp_path: Path) -> None:
+    process, ours = spawn(Settings(data_dir=tmp_path))
+    with process, ours:
+        assert os.getsid(process.pid) == process.pid
+        folder = Path(f"/proc/{process.pid}/fd")
+        links = [str(link.readlink()) for link in folder.iterdir() if link.name != "2"]
+        process.kill()
+    assert sum(link.startswith("socket:") for link in links) == 1
+
+
+def test_it_ends_when_the_socket_does(tmp_path: Path) -> None:
+    process, ours = spawn(Settings(data_dir=tmp_path))
+    ours.close()
+    assert process.wait(60) == 0
+
+
+_PARENT = """
+import sys, time
+from pathlib import Path
+from service.inference.process import spawn
+from service.settings import Settings
+process, ours = spawn(Settings(data_dir=Path(sys.argv[1])))
+ours.recv(1)  # it says that it is ready
+print(process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with parent:
+        assert parent.stdout
+        engine = psutil.Process(int(parent.stdout.readline()))
+        os.kill(engine.pid, signal.SIGSTOP)  # so that it cannot notice the end of its socket
+        parent.kill()
+    engine.wait(60)
+
+
+def test_it_does_not_start_for_a_parent_that_is_gone() -> None:
+    command = [sys.executable, "-m", "service.inference.engine", "--socket", "0", "--parent", "1"]
+    ended = subprocess.run(
+        [*command, "--device", "cpu", "--max-models", "1"], capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "is gone" in ended.stderr
+
+
+def test_the_web_process_loads_no_torch() -> None:
+    code = "import service.app, sys; print({'torch', 'transformers'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout == "set()\n", ended.stderr
