@@ -81,7 +81,7 @@ ANSWERED = {
     "noise after the end": saved(picture(), "png") + b"noise",
 }
 REFUSED = {
-    "truncated png": (saved(picture(), "png")[:200], "damaged"),
+    "truncated png": (saved(picture(), "png")[:100], "damaged"),
     "truncated jpeg": (saved(picture(), "jpeg")[:300], "damaged"),
     "truncated webp": (saved(picture(), "webp")[:100], "damaged"),
     "only a signature": (b"\x89PNG\r\n\x1a\n", "damaged"),
