@@ -1,0 +1,1 @@
+"""The process that reads strangers' files and computes; docs/architecture/03-worker.md."""

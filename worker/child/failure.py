@@ -1,0 +1,56 @@
+"""From whatever was raised to the event that the runner is told. Loads no torch."""
+
+from __future__ import annotations
+
+import re
+
+from polarizer.errors import PolarizerError
+from worker.events import FailedEvent
+
+MAX_MESSAGE = 2000
+
+_OUT_OF_MEMORY = re.compile(
+    r"can't allocate memory|cannot allocate memory|not enough memory|out of memory|bad.?alloc",
+    re.IGNORECASE,
+)
+
+
+class DeviceError(Exception):
+    """The device that was asked for is not there."""
+
+
+def explain(error: BaseException) -> FailedEvent:
+    """Our own errors in their own words; of others only whether memory ran out."""
+    match error:
+        case PolarizerError():
+            return FailedEvent(code=error.code, message=_bounded(str(error)))
+        case DeviceError():
+            return FailedEvent(code="device-unavailable", message=_bounded(str(error)))
+        case _ if is_out_of_memory(error):
+            return FailedEvent(
+                code="out-of-memory",
+                message="memory ran out: use a smaller batch_size or fewer images, or give workers"
+                " more memory",
+            )
+        case _:
+            return FailedEvent(
+                code="internal",
+                message=f"an unforeseen error ({type(error).__name__}); the log says more",
+            )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Also torch's RuntimeError and a library that could not be mapped; looks at causes too."""
+    seen: BaseException | None = error
+    for _ in range(10):
+        if seen is None:
+            return False
+        if isinstance(seen, MemoryError) or _OUT_OF_MEMORY.search(str(seen)):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _bounded(message: str) -> str:
+    text = message.strip() or "no more is known"
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"

@@ -1,0 +1,50 @@
+"""The child's frame: confined first, and a last event whatever happens. Loads no torch."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from worker.child.confinement import confine
+from worker.child.failure import explain
+from worker.child.voice import Voice
+from worker.events import SucceededEvent, TerminalEvent
+from worker.job import Job
+
+log = logging.getLogger(__name__)
+
+
+def run(work: Callable[[Job, Path, Voice], None]) -> NoReturn:
+    """Does the job of the current folder and ends the process: 0 succeeded, 1 failed.
+
+    Tracebacks go to standard error, which only the service's log sees.
+    """
+    voice = Voice(_take_stdout())
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+    last = _last_event(work, voice)
+    voice.say(last)
+    sys.stderr.flush()
+    os._exit(0 if isinstance(last, SucceededEvent) else 1)  # no thread or atexit hook holds it up
+
+
+def _last_event(work: Callable[[Job, Path, Voice], None], voice: Voice) -> TerminalEvent:
+    try:
+        folder = Path.cwd()
+        job = Job.read(folder)
+        confine(job)
+        work(job, folder, voice)
+    except Exception as error:  # the outer edge: whatever it was, the runner is told
+        log.exception("job failed")
+        return explain(error)
+    return SucceededEvent()
+
+
+def _take_stdout() -> int:
+    """Standard output for events alone; what else is printed goes to standard error."""
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    return ours
