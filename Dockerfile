@@ -12,8 +12,8 @@ ARG PIP_INDEX_URL=
 ARG PIP_EXTRA_INDEX_URL=
 # cpu or cuda: which build of torch must come out
 ARG TORCH=cpu
+# Bytecode is compiled here, since later nobody may write it.
 ENV PIP_NO_CACHE_DIR=1 \
-    PIP_NO_COMPILE=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_PYTHON=/opt/polarizer/bin/python
 
@@ -60,6 +60,7 @@ COPY --from=build /opt/polarizer /opt/polarizer
 # Nothing is written outside /data and /tmp, so the root file system can be read-only.
 ENV PATH=/opt/polarizer/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1 \
     HF_HOME=/tmp/huggingface \
