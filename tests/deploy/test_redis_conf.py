@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from tests.servers import RedisServer, UnavailableError
+from tests.servers import RedisServer, redis
 from tests.servers.fixtures import have
-from tests.servers.process import folder, running
 
 CONF = Path(__file__).parents[2] / "deploy/redis.conf"
 
@@ -27,19 +25,10 @@ class DeployedRedis(RedisServer):
         return [*super().command()[:1], str(CONF), *here, "--bind", "127.0.0.1"]
 
 
-@contextmanager
-def deployed() -> Iterator[RedisServer]:
-    program = shutil.which("redis-server")
-    if program is None:
-        raise UnavailableError("no redis-server on the PATH: apt-get install redis-server")
-    with folder() as data, running(DeployedRedis(data, program)) as server:
-        yield server
-
-
 @pytest.mark.server
 def test_the_broker_keeps_messages_and_drops_none() -> None:
     with ExitStack() as stack:
-        server = have(deployed(), stack)
+        server = have(redis(DeployedRedis), stack)
         with Redis.from_url(server.url, decode_responses=True) as client:
             settings = client.config_get("*")
             client.set("key", "value")

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +30,7 @@ class UnavailableError(Exception):
 AnyServer = TypeVar("AnyServer", bound="Server")
 
 
-class Server:
+class Server(ABC):
     """One server program on a loopback port, in its own process group, with a folder for its data.
 
     A subclass gives the command and a probe. ``kill`` is a crash (SIGKILL to every process of it),
@@ -44,13 +45,13 @@ class Server:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """The program and its arguments; it stays in the foreground."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probe(self) -> None:
-        """Return once the server answers; raise any exception while it does not yet."""
-        raise NotImplementedError
+        """Return if the server answers; raise any exception while it does not yet."""
 
     @property
     def pid(self) -> int | None:
@@ -104,7 +105,7 @@ class Server:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         process.wait(STOP_SECONDS)
-        _await_gone(family)
+        await_gone(family)
 
     def restart(self) -> None:
         """Stop in order, then start with the same data."""
@@ -181,7 +182,8 @@ def _descendants(pid: int) -> list[psutil.Process]:
     return []
 
 
-def _await_gone(family: list[psutil.Process]) -> None:
+def await_gone(family: list[psutil.Process]) -> None:
+    """Wait until every process has ended; what nobody has reaped counts as ended."""
     deadline = time.monotonic() + STOP_SECONDS
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -52,10 +52,10 @@ class RedisServer(Server):
 
 
 @contextlib.contextmanager
-def redis() -> Iterator[RedisServer]:
+def redis(kind: type[RedisServer] = RedisServer) -> Iterator[RedisServer]:
     """A running, empty Redis server."""
     program = shutil.which("redis-server")
     if program is None:
         raise UnavailableError("no redis-server on the PATH: apt-get install redis-server")
-    with folder() as data, running(RedisServer(data, program)) as server:
+    with folder() as data, running(kind(data, program)) as server:
         yield server

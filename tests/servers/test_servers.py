@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -26,7 +31,7 @@ from tests.servers import (
     s3,
 )
 from tests.servers.fixtures import have
-from tests.servers.process import folder
+from tests.servers.process import await_gone, folder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -168,6 +173,41 @@ def test_a_server_that_never_answers_is_killed(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(RuntimeError, match="does not answer"):
             server.start()
         assert not server.running
+
+
+ABANDON = """
+import os, signal
+from tests.servers.process import await_gone, folder
+from tests.servers.test_servers import Sleeper
+with folder() as data:
+    server = Sleeper(data, "echo ready; sleep 1000")
+    server.start()
+    print(server.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class Sleeper(Misbehaving):
+    """Answers at once."""
+
+    def probe(self) -> None: ...
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv (util-linux) here")
+def test_a_test_process_that_dies_takes_its_servers_along(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ABANDON],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    with suppress(psutil.NoSuchProcess):
+        server = psutil.Process(int(done.stdout))
+        await_gone([server])
+        assert not alive(server)
 
 
 @contextmanager
