@@ -88,7 +88,13 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         resources = build(settings)
         app.state.resources = resources
-        housekeeper = _housekeeper(resources)
+        frequent, rare = housework(resources)
+        housekeeper = Housekeeper(
+            frequent,
+            rare,
+            seconds=settings.reap_interval_seconds,
+            rare_seconds=SWEEP_SECONDS,
+        )
         housekeeper.start()
         try:
             yield
@@ -101,7 +107,8 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     return lifespan
 
 
-def _housekeeper(resources: Resources) -> Housekeeper:
+def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], object]]:
+    """What is to be done every few seconds, and what every few minutes."""
     settings = resources.settings
     reaper = Reaper(settings, resources.database, resources.blobs, resources.queue)
 
@@ -109,6 +116,4 @@ def _housekeeper(resources: Resources) -> Housekeeper:
         clean_spool(settings.spool_dir, older_than=settings.sweep_grace_seconds)
         reaper.sweep()
 
-    return Housekeeper(
-        reaper.reap, sweep, seconds=settings.reap_interval_seconds, rare_seconds=SWEEP_SECONDS
-    )
+    return reaper.reap, sweep

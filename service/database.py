@@ -61,28 +61,27 @@ class Database:
     # Schema
 
     def migrate(self) -> None:
-        """Brings the schema to this code's version; does nothing when it is there already."""
-        with self.engine.begin() as connection:
-            if self.engine.dialect.name == "postgresql":  # one migration at a time
+        """Brings the schema to this code's version; does nothing when it is there already.
+
+        Raises SchemaError when the schema is newer than this code.
+        """
+        with self._writing.begin() as connection:  # one migration at a time: SQLite's write lock
+            if self.engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7263018)"))
+            _require_known(MigrationContext.configure(connection).get_current_revision())
             command.upgrade(_alembic_config(connection), "head")
 
     def require_current_schema(self) -> None:
         """Raises SchemaError, saying what to do, unless the schema is this code's."""
-        script = ScriptDirectory.from_config(_alembic_config(None))
         with self.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
-        if found == script.get_current_head():
-            return
-        known = {revision.revision for revision in script.walk_revisions()}
-        if found is None or found in known:
+        _require_known(found)
+        head = ScriptDirectory.from_config(_alembic_config(None)).get_current_head()
+        if found != head:
             raise SchemaError(
-                f"the database schema is {found or 'empty'}, this version needs"
-                f" {script.get_current_head()}: run `python -m service migrate`"
+                f"the database schema is {found or 'empty'}, this version needs {head}:"
+                " run `python -m service migrate`"
             )
-        raise SchemaError(
-            f"the database schema {found} is newer than this version of the service: upgrade it"
-        )
 
 
 def now(session: Session) -> datetime:
@@ -91,6 +90,14 @@ def now(session: Session) -> datetime:
         value: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
         return value.astimezone(UTC)
     return datetime.now(UTC)
+
+
+def _require_known(revision: str | None) -> None:
+    script = ScriptDirectory.from_config(_alembic_config(None))
+    if revision not in (None, *(known.revision for known in script.walk_revisions())):
+        raise SchemaError(
+            f"the database schema {revision} is newer than this version of the service: upgrade it"
+        )
 
 
 def _postgresql(url: str) -> Engine:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from signal import SIGINT, SIGTERM
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,11 +17,22 @@ from fastapi import FastAPI
 from service.settings import Settings
 
 
-class Server(uvicorn.Server):
-    """Calls ``on_ready`` once it answers; tells the application's endless answers to end first
-    when it is asked to stop."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None]) -> None:
+
+class Server(uvicorn.Server):
+    """Calls ``on_ready`` once it answers and ``on_stopping`` when it is told to stop; the
+    application's endless answers are told to end then."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        *,
+        on_ready: Callable[[], None] = _nothing,
+        on_stopping: Callable[[], None] = _nothing,
+    ) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -29,6 +44,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -37,7 +53,29 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.resources.closing.set()
+        self._on_stopping()
         await super().shutdown(sockets)
+
+    def serve_until_signal(self, listener: socket.socket) -> None:
+        """Serves until SIGTERM or SIGINT. Raises SystemExit when the application fails to start,
+        with its reason in the log."""
+        with self._signals_kept():
+            self.run(sockets=[listener])
+
+    @contextmanager
+    def _signals_kept(self) -> Iterator[None]:
+        """uvicorn handles these signals, and sends them once more to whoever handled them before;
+        that must not end the process while something is still to be put away."""
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self.should_exit = True
+
+        before = {number: signal.signal(number, stop) for number in (SIGINT, SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def listen(host: str, port: int) -> socket.socket:

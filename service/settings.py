@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     store_url: Annotated[str, Field(description="s3://bucket/prefix or file:///folder")] = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    allow_anonymous: Annotated[
+        bool, Field(description="listen beyond loopback although there are no keys")
+    ] = False
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -106,7 +106,7 @@ def running(settings: Settings) -> Iterator[Site]:
     app = create_app(settings)
     ready = threading.Event()
     listener = listen("127.0.0.1", 0)
-    server = Server(app, settings, ready.set)
+    server = Server(app, settings, on_ready=ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
