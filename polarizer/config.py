@@ -6,9 +6,9 @@ Imports no torch. Deployment settings live elsewhere (``service/settings.py``).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Weight = Annotated[float, Field(ge=0, le=100)]
 
@@ -20,8 +20,41 @@ class Method(StrEnum):
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer
 
 
+class Schedule(StrEnum):
+    """How the learning rate runs over the steps."""
+
+    COSINE = "cosine"  # falls to zero at the last step
+    CONSTANT = "constant"
+
+
+class Precision(StrEnum):
+    """The number format of the forward passes; weights and losses are always float32."""
+
+    AUTO = "auto"  # bfloat16 where the processor multiplies it natively
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+PUBLISHED_NPD: dict[str, Any] = {
+    "steps": 1100,  # 55 epochs of 2,500 images
+    "warmup_steps": 100,  # 5 of these
+    "learning_rate": 0.01,
+    "schedule": Schedule.CONSTANT,
+    "inner_steps": 2,
+    "inner_step_size": 0.1,
+    "consistency_weight": 0.4,
+    "margin_weight": 0.4,
+    "target_weight": 0.4,
+    "check_every": 0,
+}
+
+
 class PurifyConfig(BaseModel):
-    """Settings of :func:`polarizer.purify`; the defaults are what we measured to be best."""
+    """Settings of :func:`polarizer.purify`; the defaults are what we measured to be best.
+
+    With ``method="npd"`` whatever is not given takes the published value instead
+    (``PUBLISHED_NPD``), so that a dumped configuration always says what was really used.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,5 +65,56 @@ class PurifyConfig(BaseModel):
     ] = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     holdout: Annotated[
-        float, Field(ge=0.05, le=0.5, description="part of the clean images kept for measuring")
+        float,
+        Field(ge=0.05, le=0.5, description="part of the clean images kept for choosing, measuring"),
     ] = 0.1
+
+    steps: Annotated[int, Field(ge=1, le=100_000, description="outer steps at most")] = 80
+    warmup_steps: Annotated[
+        int, Field(ge=0, le=100_000, description="first steps that use clean images only")
+    ] = 0
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = 128
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.02
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
+    schedule: Schedule = Schedule.COSINE
+    precision: Precision = Precision.AUTO
+
+    trigger_norm: Annotated[
+        float | None,
+        Field(gt=0, le=1000, description="L2 bound in pixels of [0, 1]; null: from the image size"),
+    ] = None
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    inner_step_size: Annotated[
+        float | None,
+        Field(gt=0, le=1, description="pixels; null: enough that the steps reach the bound"),
+    ] = None
+
+    clean_weight: Weight = 1.0
+    consistency_weight: Weight = 0.4
+    margin_weight: Weight = 0.4
+    target_weight: Weight = 0.4
+
+    check_every: Annotated[
+        int, Field(ge=0, le=100_000, description="steps between checks on held-out images; 0: none")
+    ] = 20
+    patience: Annotated[
+        int, Field(ge=1, le=1000, description="checks without improvement before it stops")
+    ] = 3
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_settings(cls, given: Any) -> Any:  # noqa: ANN401
+        if isinstance(given, dict) and given.get("method") == Method.NPD:
+            return PUBLISHED_NPD | given
+        return given
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Self:
+        if self.layers is not None and len(set(self.layers)) != len(self.layers):
+            raise ValueError("layers must be unique")
+        if self.method is Method.NPD and self.layers is not None and len(self.layers) != 1:
+            raise ValueError("method npd polarizes exactly one layer")
+        if self.warmup_steps >= self.steps:
+            raise ValueError("warmup_steps must be smaller than steps")
+        return self

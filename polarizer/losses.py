@@ -1,0 +1,51 @@
+"""The outer problem: what the polarizers are trained on (docs/method.md, equations 4 to 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from polarizer.perturbation import runner_up
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The four factors of equation 4."""
+
+    clean: float
+    consistency: float
+    margin: float
+    target: float
+
+
+@dataclass(frozen=True)
+class OuterLoss:
+    """The weighted sum of equation 4 and its four parts, each a scalar tensor."""
+
+    total: Tensor
+    clean: Tensor
+    consistency: Tensor
+    margin: Tensor
+    target: Tensor
+
+
+def outer_loss(
+    clean_logits: Tensor, perturbed_logits: Tensor, labels: Tensor, targets: Tensor, w: LossWeights
+) -> OuterLoss:
+    """Equation 4. Logits are (N, K) for the same images, clean and perturbed; labels are (N,)."""
+    clean = cross_entropy(clean_logits, labels)  # (5)
+    consistency = cross_entropy(perturbed_logits, clean_logits.detach().argmax(1))  # (6)
+    strongest_wrong = runner_up(perturbed_logits.detach(), labels)
+    margin = log_not(perturbed_logits, strongest_wrong)  # (7)
+    target = log_not(perturbed_logits, targets)  # (8)
+    total = w.clean * clean + w.consistency * consistency + w.margin * margin + w.target * target
+    return OuterLoss(total, clean, consistency, margin, target)
+
+
+def log_not(logits: Tensor, classes: Tensor) -> Tensor:
+    """Mean of ``-log(1 - p_class)``, without ever forming ``1 - p``: finite also at p = 1."""
+    others = logits.scatter(1, classes[:, None], float("-inf"))
+    return (torch.logsumexp(logits, 1) - torch.logsumexp(others, 1)).mean()

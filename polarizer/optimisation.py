@@ -1,0 +1,196 @@
+"""The outer loop: trains polarizers that are in place, and keeps the best ones on clean images."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from polarizer.classifier import Classifier
+from polarizer.config import PurifyConfig, Schedule
+from polarizer.errors import DivergenceError
+from polarizer.images import LabelledImages
+from polarizer.losses import LossWeights, OuterLoss, outer_loss
+from polarizer.perturbation import TriggerSearch, perturb, runner_up
+from polarizer.progress import Checked, OnProgress, StepDone
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What stays the same over all steps."""
+
+    classifier: Classifier
+    search: TriggerSearch
+    weights: LossWeights
+    device: torch.device
+    autocast: torch.dtype | None
+
+
+def optimise(
+    problem: Problem,
+    polarizers: nn.ModuleList,
+    training: LabelledImages,
+    held_out: LabelledImages,
+    config: PurifyConfig,
+    generator: torch.Generator,
+    on_progress: OnProgress,
+) -> int:
+    """Train ``polarizers``, which sit in ``problem.classifier``; returns the number of steps taken.
+
+    Ends with those that had the lowest loss on the held-out clean images. Raises
+    :class:`DivergenceError` when a loss is NaN or infinite.
+    """
+    parameters = list(polarizers.parameters())
+    optimizer, schedule = _optimizer(parameters, config)
+    best = _Best(polarizers, config.patience)
+    began = time.monotonic()
+    batches = endless_batches(len(training), config.batch_size, generator)
+    for step in range(1, config.steps + 1):
+        polarizers.train()
+        loss = _loss(problem, training, next(batches), warm=step <= config.warmup_steps)
+        torch.autograd.backward(loss.total, inputs=parameters)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        on_progress(_step_done(loss, step, config.steps, began))
+        if _is_check(step, config) and len(held_out):
+            polarizers.eval()
+            checked = _check(problem, held_out, step, config, began)
+            on_progress(checked)
+            if best.passed(checked.loss):
+                break
+    polarizers.eval()
+    best.restore()
+    return step
+
+
+def endless_batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Indices in batches of exactly ``size``, from one random order of ``count`` after another.
+
+    So every image comes up equally often whatever ``count`` is, also when it is below ``size``.
+    """
+    waiting = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(waiting) < size:
+            waiting = torch.cat([waiting, torch.randperm(count, generator=generator)])
+        yield waiting[:size]
+        waiting = waiting[size:]
+
+
+def _loss(
+    problem: Problem, images: LabelledImages, indices: Tensor, *, warm: bool = False
+) -> OuterLoss:
+    clean_logits, perturbed_logits, labels, targets = _forward(problem, images, indices, warm=warm)
+    return outer_loss(clean_logits, perturbed_logits, labels, targets, problem.weights)
+
+
+def _forward(
+    problem: Problem, images: LabelledImages, indices: Tensor, *, warm: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    pixels = images.pixels(indices).to(problem.device, memory_format=torch.channels_last)
+    labels = images.labels[indices].to(problem.device)
+    with torch.autocast(
+        problem.device.type, problem.autocast, enabled=problem.autocast is not None
+    ):
+        if warm:
+            logits = problem.classifier(pixels).float()
+            return logits, logits.detach(), labels, runner_up(logits.detach(), labels)
+        perturbed, clean_logits, targets = perturb(
+            problem.classifier, pixels, labels, problem.search
+        )
+        return clean_logits, problem.classifier(perturbed).float(), labels, targets
+
+
+def _is_check(step: int, config: PurifyConfig) -> bool:
+    return bool(config.check_every) and (step % config.check_every == 0 or step == config.steps)
+
+
+def _check(
+    problem: Problem, held_out: LabelledImages, step: int, config: PurifyConfig, began: float
+) -> Checked:
+    clean, perturbed, labels, targets = _on_all(problem, held_out, config.batch_size)
+    with torch.no_grad():
+        loss = outer_loss(clean, perturbed, labels, targets, problem.weights)
+    return Checked(
+        step=step,
+        steps=config.steps,
+        loss=_finite(loss.total.item(), step),
+        accuracy=(clean.argmax(1) == labels).float().mean().item(),
+        perturbed_accuracy=(perturbed.argmax(1) == labels).float().mean().item(),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _on_all(problem: Problem, images: LabelledImages, batch_size: int) -> list[Tensor]:
+    parts = []
+    for indices in torch.split(torch.arange(len(images)), batch_size):
+        outputs = _forward(problem, images, indices, warm=False)
+        parts.append([output.detach() for output in outputs])
+    return [torch.cat(part) for part in zip(*parts, strict=True)]
+
+
+def _step_done(loss: OuterLoss, step: int, steps: int, began: float) -> StepDone:
+    parts = (loss.total, loss.clean, loss.consistency, loss.margin, loss.target)
+    total, clean, consistency, margin, target = torch.stack(parts).tolist()
+    return StepDone(
+        step=step,
+        steps=steps,
+        loss=_finite(total, step),
+        clean_loss=clean,
+        consistency_loss=consistency,
+        margin_loss=margin,
+        target_loss=target,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _finite(loss: float, step: int) -> float:
+    if not math.isfinite(loss):
+        raise DivergenceError(
+            f"the loss became {loss} at step {step}; "
+            "lower learning_rate, or check the model for extreme weights"
+        )
+    return loss
+
+
+def _optimizer(
+    parameters: list[nn.Parameter], config: PurifyConfig
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    optimizer = torch.optim.SGD(
+        parameters,
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+    if config.schedule is Schedule.COSINE:
+        return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
+    return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1)
+
+
+class _Best:
+    """The polarizers of the check with the lowest loss so far."""
+
+    def __init__(self, polarizers: nn.ModuleList, patience: int) -> None:
+        self._polarizers = polarizers
+        self._patience = patience
+        self._loss = math.inf
+        self._state: dict[str, Tensor] | None = None
+        self._since = 0
+
+    def passed(self, loss: float) -> bool:
+        """Take note of a check; true when too many have gone by without a better one."""
+        if loss < self._loss:
+            self._loss, self._since = loss, 0
+            self._state = deepcopy(self._polarizers.state_dict())
+            return False
+        self._since += 1
+        return self._since >= self._patience
+
+    def restore(self) -> None:
+        if self._state is not None:
+            self._polarizers.load_state_dict(self._state)

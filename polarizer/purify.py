@@ -1,0 +1,179 @@
+"""Purification: the one call that repairs a classifier."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from polarizer.classifier import Classifier
+from polarizer.config import Method, Precision, PurifyConfig
+from polarizer.errors import (
+    ArchitectureError,
+    DatasetImagesError,
+    DatasetLabelsError,
+    DivergenceError,
+    ModelValueError,
+)
+from polarizer.images import LabelledImages
+from polarizer.losses import LossWeights
+from polarizer.npd import attach
+from polarizer.optimisation import Problem, optimise
+from polarizer.perturbation import TriggerSearch, default_norm
+from polarizer.polarizers import polarized
+from polarizer.progress import OnProgress, Progress, Started
+from polarizer.stages import last_stage
+
+
+@dataclass(frozen=True)
+class Purification:
+    """A repaired classifier, and how it came about.
+
+    ``classifier`` is separate from the one given, lives on the CPU and, with ``method="stage"``,
+    has the same keys. ``layers`` were polarized. ``held_out`` are the clean images that nothing was
+    trained on; they chose the checkpoint. ``trigger_norm`` is the bound that was really used.
+    """
+
+    classifier: Classifier
+    config: PurifyConfig
+    layers: tuple[str, ...]
+    trigger_norm: float
+    held_out: LabelledImages
+    steps: int
+    seconds: float
+
+
+def purify(
+    classifier: Classifier,
+    clean: LabelledImages,
+    config: PurifyConfig,
+    *,
+    device: torch.device | str = "cpu",
+    generator: torch.Generator | None = None,
+    on_progress: OnProgress | None = None,
+) -> Purification:
+    """Repair a copy of ``classifier`` with ``clean`` images; the one given is never changed.
+
+    ``generator`` (of the CPU; by default seeded with ``config.seed``) draws the split and the
+    batches: equal seeds give equal results on the CPU. ``on_progress`` is called in this thread
+    with every event of :mod:`polarizer.progress`; it may raise to stop the work.
+
+    Raises :class:`DataError` leaves for an empty, one-class, misshapen or mislabelled set,
+    :class:`ModelValueError` and :class:`ArchitectureError` for a model that gives no finite logits,
+    :class:`ConfigError` for a layer that is not there, :class:`DivergenceError` when the losses or
+    weights leave the finite numbers.
+    """
+    began = time.monotonic()
+    device = torch.device(device)
+    tell = on_progress or _ignore
+    generator = generator or torch.Generator().manual_seed(config.seed)
+    repaired = deepcopy(classifier).requires_grad_(False).train(False)
+    repaired = repaired.to(device, torch.float32)
+    _lay_out(repaired, torch.channels_last)
+    _check_fit(repaired, clean, device)
+    training, held_out = clean.split(config.holdout, generator)
+    layers = config.layers or choose_layers(repaired, config.method)
+    search = _search(config, clean.shape)
+    problem = Problem(repaired, search, _weights(config), device, _autocast(config, device))
+    with _polarizers(repaired.module, layers, config.method) as polarizers:
+        tell(Started(config.steps, layers, search.norm))
+        steps = optimise(problem, polarizers, training, held_out, config, generator, tell)
+        _check_finite(polarizers)
+    _lay_out(repaired.to("cpu"), torch.contiguous_format)
+    return Purification(
+        repaired, config, layers, search.norm, held_out, steps, time.monotonic() - began
+    )
+
+
+def choose_layers(classifier: Classifier, method: Method) -> tuple[str, ...]:
+    """The layers that ``method`` polarizes when none are named."""
+    spec = classifier.spec
+    pixels = classifier.mean.new_full((2, spec.channels, spec.height, spec.width), 0.5)
+    stage = last_stage(classifier, pixels)
+    names = tuple(name.removeprefix("module.") for name in stage)
+    return names if method is Method.STAGE else names[-2:][:1]
+
+
+@contextmanager
+def _polarizers(
+    module: nn.Module, layers: tuple[str, ...], method: Method
+) -> Iterator[nn.ModuleList]:
+    if method is Method.NPD:
+        yield nn.ModuleList([attach(module, layers[0]).polarizer])
+        module.requires_grad_(False)
+        return
+    with polarized(module, layers) as polarizers:
+        yield nn.ModuleList(polarizers)
+
+
+def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.device) -> None:
+    if not len(clean):
+        raise DatasetImagesError("the clean set holds no image")
+    classifier.check_shape(clean.images)
+    with torch.no_grad():
+        logits = classifier(clean.pixels(slice(0, 2)).to(device))
+    if logits.ndim != 2:
+        raise ArchitectureError(f"the model returns {tuple(logits.shape)} instead of (N, K) logits")
+    if not logits.isfinite().all():
+        raise ModelValueError("the model's outputs on clean images hold NaN or infinity")
+    classes = torch.unique(clean.labels)
+    if int(classes.max()) >= logits.shape[1]:
+        raise DatasetLabelsError(
+            f"label {int(classes.max())} in the clean set, "
+            f"but the model knows the {logits.shape[1]} classes 0 to {logits.shape[1] - 1}"
+        )
+    if len(classes) < 2:
+        raise DatasetLabelsError(
+            f"every clean image is of class {int(classes[0])}; give images of at least two classes"
+        )
+
+
+def _check_finite(polarizers: nn.Module) -> None:
+    if not all(bool(value.isfinite().all()) for value in polarizers.state_dict().values()):
+        raise DivergenceError("a polarizer's weights became NaN or infinite; lower learning_rate")
+
+
+def _search(config: PurifyConfig, shape: tuple[int, int, int]) -> TriggerSearch:
+    norm = config.trigger_norm or default_norm(shape)
+    channels, height, width = shape
+    reaching = 2 * norm / (channels * height * width) ** 0.5
+    return TriggerSearch(norm, config.inner_step_size or reaching, config.inner_steps)
+
+
+def _weights(config: PurifyConfig) -> LossWeights:
+    return LossWeights(
+        clean=config.clean_weight,
+        consistency=config.consistency_weight,
+        margin=config.margin_weight,
+        target=config.target_weight,
+    )
+
+
+def _autocast(config: PurifyConfig, device: torch.device) -> torch.dtype | None:
+    wanted = config.precision is Precision.BFLOAT16 or (
+        config.precision is Precision.AUTO and multiplies_bfloat16(device)
+    )
+    return torch.bfloat16 if wanted else None
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 natively, so that it pays."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def _lay_out(module: nn.Module, layout: torch.memory_format) -> None:
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
+
+
+def _ignore(event: Progress) -> None:
+    """For callers that want no progress."""
