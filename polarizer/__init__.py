@@ -15,6 +15,7 @@ _HOME = {
     "load_artefact": "artefact",
     "load_classifier": "checkpoints",
     "read_checkpoint": "checkpoints",
+    "read_images": "datasets",
     "save_artefact": "artefact",
     "LabelledImages": "images",
     "PurifyConfig": "config",
