@@ -11,19 +11,21 @@ from typing import Any
 
 _HOME = {
     "Classifier": "classifier",
+    "LabelledImages": "images",
+    "ModelDescription": "description",
+    "PolarizerError": "errors",
+    "Purification": "purification",
+    "PurifyConfig": "config",
     "build": "architectures",
     "load_artefact": "artefact",
     "load_classifier": "checkpoints",
+    "purify": "purification",
     "read_checkpoint": "checkpoints",
     "read_images": "datasets",
     "save_artefact": "artefact",
-    "LabelledImages": "images",
-    "PurifyConfig": "config",
-    "ModelDescription": "description",
-    "PolarizerError": "errors",
 }
 
-__all__ = sorted(_HOME)  # noqa: PLE0605
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
