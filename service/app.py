@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from service import health, openapi, problems
+from service import health, openapi, problems, reference
 from service.blobs import Blobs
 from service.database import Database
 from service.defenses import endpoints as defenses
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in (
         health.router,
+        reference.router,
         uploads.router,
         defenses.router,
         models.router,
