@@ -32,7 +32,12 @@ def test_the_page_asks_nobody_else(quiet_site: Site) -> None:
 
 
 def test_what_is_shown_is_escaped() -> None:
-    operation = {"tags": ["<evil-t>"], "operationId": "<evil-o>", "description": "<evil-d>", "responses": {}}
+    operation = {
+        "tags": ["<evil-t>"],
+        "operationId": "<evil-o>",
+        "description": "<evil-d>",
+        "responses": {},
+    }
     document = {
         "info": {"title": "<evil-i>", "description": "<evil-e>"},
         "paths": {"/<evil-p>": {"get": operation}},
