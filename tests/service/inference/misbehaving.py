@@ -1,4 +1,4 @@
-"""Engines that do what an engine must not. Run as ``misbehaving.py SOCKET HOW``; needs no torch."""
+"""Engines that do what an engine must not; needs no torch. Each ends when told to cancel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from service.inference import frames
 from service.inference.client import Spawn
-from service.inference.messages import TO_ENGINE, Answer, Predict
+from service.inference.messages import TO_ENGINE, Answer, Cancel, Predict
 from service.settings import Settings
 
 
@@ -32,6 +32,8 @@ def main() -> None:
             question = TO_ENGINE.validate_json(frame[0])
             if isinstance(question, Predict):
                 _HOW[sys.argv[2]](connection, question)
+            if isinstance(question, Cancel):
+                sys.exit("told to cancel")
 
 
 def _answer(connection: socket.socket, question: Predict, *rankings: tuple[int, float]) -> None:

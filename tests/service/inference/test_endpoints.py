@@ -127,6 +127,13 @@ def test_a_grey_model_takes_colours_and_a_colour_model_takes_grey(
             torch.testing.assert_close(found, artefact.probabilities(image), atol=1e-5, rtol=0)
 
 
+def test_a_model_of_either_store_is_served(site: Site, model: Artefact) -> None:
+    image = random_images(1, seed=11)
+    model_id = add_model(site.resources, model)
+    found = probabilities(ask(site, model_id, encoded(image[0]), top="7"), 7)
+    torch.testing.assert_close(found, model.probabilities(image), atol=1e-5, rtol=0)
+
+
 def test_many_callers_of_more_models_than_fit_all_get_their_own_answer(
     served: Site, artefacts: list[Artefact]
 ) -> None:

@@ -175,15 +175,32 @@ def test_every_row_gets_its_turn_in_bounded_room(
     assert len(bench.models.loaded) == len(set(models)), "all rows of a model wait for one load"
 
 
-def test_busy_models_take_turns() -> None:
-    """One place, two models that are always asked: neither starves."""
+def test_a_busy_model_makes_room_for_older_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place, and a model that always has rows: another one gets its turn in between."""
+    monkeypatch.setattr(scheduling, "MOST_ROWS", 1)
     bench = Bench(max_models=1)
-    for number in range(10):
-        bench.put(bench.request("ab"[number % 2], number=number))
-        bench.put(bench.request("ba"[number % 2], number=100 + number))
-        compute(bench.scheduler.take())
-    while len(bench.outcomes) < 20:
-        compute(bench.scheduler.take())
+    order = "aaabaacba"
+    for number, model in enumerate(order):
+        bench.put(bench.request(model, number=number))
+    computed = [compute(bench.scheduler.take())[0].model for _ in order]
+    assert computed[:4] == list("aaab")
+    assert sorted(computed) == sorted(order)
+    assert bench.models.most_alive == 1
+
+
+def test_a_model_is_not_replaced_while_it_computes() -> None:
+    bench = Bench(max_models=1)
+    bench.put(bench.request("a", number=1))
+    batch = bench.scheduler.take()
+    before = set(threading.enumerate())
+    bench.put(bench.request("b", number=2))
+    for loading in set(threading.enumerate()) - before:
+        loading.join(10)
+    assert bench.models.loaded == ["a"]
+    compute(batch)
+    del batch
+    compute(bench.scheduler.take())
+    assert bench.models.loaded == ["a", "b"]
     assert bench.models.most_alive == 1
 
 
@@ -222,6 +239,8 @@ def test_decoding_waits_while_too_much_is_decoded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(scheduling, "MOST_WAITING_BYTES", 100)
     bench.put(bench.request("a", number=1), size=9)
     putting = in_thread(lambda: bench.put(bench.request("a", number=2), size=9))
+    putting.join(0.2)
+    assert putting.is_alive()
     assert [row.request.question.id for row in compute(bench.scheduler.take())] == [1]
     assert [row.request.question.id for row in compute(bench.scheduler.take())] == [2]
     putting.join(10)
