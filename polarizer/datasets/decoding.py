@@ -42,15 +42,17 @@ def decode_image(
     :class:`DatasetImagesError` for a damaged file and :class:`DatasetFormatError`, before decoding,
     for one of too many pixels.
     """
+    limits = limits or DatasetLimits()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large and odd files; both are dealt with here
             image = Image.open(BytesIO(content), formats=FORMATS)
-            _check_size(image, limits or DatasetLimits(), name)
+            if image.width * image.height > limits.max_pixels:
+                raise _too_large(name, limits, str(image.width * image.height))
             upright = ImageOps.exif_transpose(image)
             return fit(_eight_bits(upright), spec)
     except Image.DecompressionBombError as error:
-        raise DatasetFormatError(f"{shown(name)} has too many pixels") from error
+        raise _too_large(name, limits, str(error).partition("(")[2].partition(" ")[0]) from error
     except _DAMAGE as error:
         raise DatasetImagesError(
             f"{shown(name)} is damaged or no image ({type(error).__name__}); "
@@ -75,13 +77,10 @@ def fit(image: Image.Image, spec: InputSpec) -> tuple[NDArray[np.uint8], bool]:
     return (pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)), resized
 
 
-def _check_size(image: Image.Image, limits: DatasetLimits, name: str) -> None:
-    width, height = image.size
-    if width * height > limits.max_pixels:
-        raise DatasetFormatError(
-            f"{shown(name)} has {width} x {height} pixels; "
-            f"at most {limits.max_pixels:,} are decoded"
-        )
+def _too_large(name: str, limits: DatasetLimits, pixels: str) -> DatasetFormatError:
+    return DatasetFormatError(
+        f"{shown(name)} has {pixels} pixels; at most {limits.max_pixels} are decoded, scale it down"
+    )
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -94,12 +94,13 @@ def _pax_records(content: bytes) -> dict[str, str]:
     """``b"12 path=cat\\n"`` → ``{"path": "cat"}``; the number counts the whole record."""
     records: dict[str, str] = {}
     while content.strip(b"\0"):
-        length, _, rest = content.partition(b" ")
-        if not length.isdigit() or len(length) > 6 or not len(length) + 1 < int(length):
+        digits = content.partition(b" ")[0]
+        length = int(digits) if digits.isdigit() and len(digits) < 6 else 0
+        record, content = content[:length], content[length:]
+        if len(record) != length or not record.endswith(b"\n"):
             _damaged("an extended header that is not one")
-        key, _, value = rest[: int(length) - len(length) - 2].partition(b"=")
+        key, _, value = record[len(digits) + 1 : -1].partition(b"=")
         records[key.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
-        content = content[int(length) :]
     return records
 
 

@@ -102,7 +102,7 @@ def test_floating_point_pixels_are_refused() -> None:
 
 
 def test_too_many_pixels_are_refused_by_the_header() -> None:
-    with pytest.raises(DatasetFormatError, match="here has 8 x 8 pixels; at most 63"):
+    with pytest.raises(DatasetFormatError, match="here has 64 pixels; at most 63"):
         decode_image(encoded(pixels()), spec(), DatasetLimits(max_pixels=63), name="here")
     decode_image(encoded(pixels()), spec(), DatasetLimits(max_pixels=64))
 

@@ -1,0 +1,135 @@
+"""Every hostile file is refused by name, within little memory, and none of its code is run."""
+
+from __future__ import annotations
+
+import pickle
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from polarizer.checkpoints import load_classifier
+from polarizer.datasets import read_images
+from polarizer.errors import DataError, ModelError, PolarizerError
+from tests.polarizer.archives import (
+    CLASSES,
+    class_folders,
+    spec,
+    write_npz,
+    write_tar,
+    write_zip,
+)
+from tests.polarizer.hostile import DATASETS, MODELS, datasets, models
+from tests.polarizer.hostile.pickles import Payload
+from tests.polarizer.models import description, state
+
+_ROOM = 512 * 2**20  # bytes that reading may take, beside what the process has
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """Allocations beyond the room fail, so that a file that asks for gigabytes is found out."""
+    if sys.platform != "linux":
+        pytest.skip("the memory of a process is bounded on Linux only")
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + _ROOM, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _why_model(name: str) -> str:
+    if name in models.PICKLES:
+        return "pickle.*Export the weights alone|more than hold weights.*Export the weights alone"
+    if name in models.OTHER_FORMATS:
+        return "Export the weights alone|unusual way"
+    return "."
+
+
+def _why_data_set(name: str) -> str:
+    if name in datasets.PATHS:
+        return "points outside|link|device|nested"
+    if name.startswith("a picture of"):
+        return "pixels; at most 50000000 are decoded"
+    return "."
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_hostile_model_is_refused(tmp_path: Path, name: str, little_memory: None) -> None:
+    path, marker = tmp_path / "model", tmp_path / "marker"
+    path.write_bytes(MODELS[name](marker))
+    described = None if b"polarizer.format" in path.read_bytes() else description()
+    with pytest.raises(ModelError, match=_why_model(name)) as caught:
+        load_classifier(path, described)
+    assert not marker.exists()
+    _assert_readable(str(caught.value))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_hostile_data_set_is_refused(tmp_path: Path, name: str, little_memory: None) -> None:
+    path, marker = tmp_path / "in" / "set", tmp_path / "marker"
+    path.parent.mkdir()
+    path.write_bytes(DATASETS[name](marker))
+    with pytest.raises(DataError, match=_why_data_set(name)) as caught:
+        read_images(path, spec=spec(), classes=CLASSES)
+    assert not marker.exists()
+    assert [found.name for found in tmp_path.rglob("*")] == ["in", "set"]
+    _assert_readable(str(caught.value))
+
+
+def _assert_readable(message: str) -> None:
+    """One line for people: not empty, not endless, nothing that a terminal would obey."""
+    assert message.isprintable()
+    assert 20 < len(message) < 1200
+
+
+def test_the_payload_would_have_run(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(Payload(tmp_path / "marker")))
+    assert (tmp_path / "marker").exists()
+
+
+def _npz(path: Path) -> None:
+    write_npz(path, compressed=True, images=torch.zeros(2, 8, 8).byte().numpy(), labels=[0, 1])
+
+
+GOOD: dict[str, Callable[[Path], object]] = {
+    "safetensors": lambda path: save_file(state(), path),
+    "torch": lambda path: torch.save({"model": state(), "epoch": 1}, path),
+    "zip": lambda path: write_zip(path, class_folders()),
+    "tar": lambda path: write_tar(path, class_folders()),
+    "gzip": lambda path: write_tar(path, class_folders(), "gz"),
+    "bzip2": lambda path: write_tar(path, class_folders(), "bz2"),
+    "xz": lambda path: write_tar(path, class_folders(), "xz"),
+    "npz": _npz,
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_good_file_with_changed_bytes_is_read_or_refused(
+    tmp_path: Path, kind: str, data: st.DataObject
+) -> None:
+    path = tmp_path / "file"
+    GOOD[kind](path)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        # The ends hold most of the structure.
+        place = data.draw(st.integers(-600, min(600, len(content) - 1)))
+        content[max(place, -len(content))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.none() | st.integers(0, len(content)))
+    path.write_bytes(content[:cut])
+    with suppress(PolarizerError):
+        if kind in ("safetensors", "torch"):
+            load_classifier(path, description())
+        else:
+            read_images(path, spec=spec(), classes=CLASSES)
