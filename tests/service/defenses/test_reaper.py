@@ -1,0 +1,111 @@
+"""The reaper: lost workers, lost messages, several reapers at once."""
+
+from __future__ import annotations
+
+import pytest
+from celery import Celery
+from sqlalchemy import update
+
+from service.blobs import Blobs
+from service.database import Database
+from service.defenses import lifecycle, repository
+from service.defenses.reaper import Reaper
+from service.defenses.states import Status
+from service.ids import new_id
+from service.queue import Queue
+from service.records import DefenseRecord
+from service.settings import Settings
+
+
+class FakeQueue(Queue):
+    """Remembers whom it woke; may be told to be down."""
+
+    def __init__(self) -> None:
+        super().__init__(Celery())
+        self.woken: list[str] = []
+        self.down = False
+
+    def wake(self, defense_id: str) -> bool:
+        if not self.down:
+            self.woken.append(defense_id)
+        return not self.down
+
+
+@pytest.fixture
+def queue() -> FakeQueue:
+    return FakeQueue()
+
+
+@pytest.fixture
+def reaper(stack: Settings, database: Database, blobs: Blobs, queue: FakeQueue) -> Reaper:
+    settings = stack.model_copy(update={"requeue_after_seconds": 60.0, "max_attempts": 2})
+    return Reaper(settings, database, blobs, queue)
+
+
+@pytest.fixture
+def defense_id(database: Database) -> str:
+    identifier = new_id("def")
+    with database.write() as session:
+        lifecycle.add(session, DefenseRecord(id=identifier, tenant="t", request={}, inputs=[]))
+    return identifier
+
+
+def claim(database: Database, defense_id: str, seconds: float = -1) -> None:
+    with database.write() as session:
+        assert lifecycle.claim(session, defense_id, worker="w", seconds=seconds) is not None
+
+
+def status(database: Database, defense_id: str) -> DefenseRecord:
+    with database.read() as session:
+        return repository.get(session, "t", defense_id)
+
+
+def test_a_message_that_was_lost_is_sent_again(
+    database: Database, reaper: Reaper, queue: FakeQueue, defense_id: str
+) -> None:
+    assert reaper.reap() == [defense_id]
+    assert reaper.reap() == [], "woken a moment ago"
+    with database.write() as session:
+        moment = lifecycle.now(session).replace(year=2020)
+        session.execute(update(DefenseRecord).values(enqueued_at=moment))
+    assert reaper.reap() == [defense_id]
+    assert queue.woken == [defense_id] * 2
+
+
+def test_a_lost_worker_is_replaced_until_there_were_too_many(
+    database: Database, reaper: Reaper, queue: FakeQueue, defense_id: str
+) -> None:
+    claim(database, defense_id)
+    assert reaper.reap() == [defense_id]
+    assert status(database, defense_id).status == Status.QUEUED
+    claim(database, defense_id)
+    assert reaper.reap() == []
+    ended = status(database, defense_id)
+    assert ended.status == Status.FAILED
+    assert ended.error is not None
+    assert ended.error["code"] == "worker-lost"
+    assert "2 times" in ended.error["message"]
+
+
+def test_a_living_worker_is_left_alone(database: Database, reaper: Reaper, defense_id: str) -> None:
+    claim(database, defense_id, seconds=60)
+    assert reaper.reap() == []
+    assert status(database, defense_id).status == Status.RUNNING
+
+
+def test_a_cancelled_one_with_a_lost_worker_ends(
+    database: Database, reaper: Reaper, defense_id: str
+) -> None:
+    claim(database, defense_id)
+    with database.write() as session:
+        lifecycle.request_cancel(session, repository.get(session, "t", defense_id, lock=True))
+    assert reaper.reap() == []
+    assert status(database, defense_id).status == Status.CANCELLED
+
+
+def test_a_broker_that_is_down_is_asked_later(
+    database: Database, reaper: Reaper, queue: FakeQueue, defense_id: str
+) -> None:
+    queue.down = True
+    assert reaper.reap() == []
+    assert status(database, defense_id).status == Status.QUEUED

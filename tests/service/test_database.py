@@ -1,0 +1,112 @@
+"""The schema: migrations make what the tables say, and nothing else is worked with."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, select, text
+
+from service.database import Database, SchemaError, now
+from service.errors import UnavailableError
+from service.ids import new_id
+from service.records import BlobRecord, Record
+from service.settings import Settings
+
+
+def test_migrations_make_what_the_tables_say(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Record.metadata) == []
+
+
+def test_every_foreign_key_has_an_index(database: Database) -> None:
+    """Deleting a blob or a defense looks for what refers to it."""
+    inspector = inspect(database.engine)
+    for table in inspector.get_table_names():
+        indexed = {index["column_names"][0] for index in inspector.get_indexes(table)}
+        indexed |= {one["column_names"][0] for one in inspector.get_unique_constraints(table)}
+        indexed |= set(inspector.get_pk_constraint(table)["constrained_columns"][:1])
+        for key in inspector.get_foreign_keys(table):
+            assert key["constrained_columns"][0] in indexed, table
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    database.migrate()
+    database.require_current_schema()
+
+
+def test_an_empty_database_is_refused(stack: Settings) -> None:
+    database = Database(stack.database)
+    with pytest.raises(SchemaError, match="migrate"):
+        database.require_current_schema()
+    database.dispose()
+
+
+def test_a_newer_database_is_refused(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaError, match="newer"):
+        database.require_current_schema()
+    with pytest.raises(SchemaError, match="newer"):
+        database.migrate()
+
+
+def blob(session, moment: datetime) -> BlobRecord:
+    made = BlobRecord(id=new_id("blb"), sha256="0" * 64, size=2**40, live=True, created_at=moment)
+    session.add(made)
+    return made
+
+
+def test_moments_come_back_in_utc(database: Database) -> None:
+    there = timezone(timedelta(hours=5, minutes=30))
+    moment = datetime(2026, 3, 1, 2, 30, 15, 123456, there)
+    with database.write() as session:
+        blob_id = blob(session, moment).id
+    with database.read() as session:
+        found = session.get_one(BlobRecord, blob_id)
+        assert found.created_at == moment
+        assert found.created_at.tzinfo == UTC
+        assert found.size == 2**40
+        assert session.scalar(select(BlobRecord.id).where(BlobRecord.created_at == moment))
+
+
+def test_the_clock_is_aware_and_never_goes_back(database: Database) -> None:
+    with database.read() as session:
+        moments = [now(session) for _ in range(5)]
+    assert moments == sorted(moments)
+    assert all(moment.utcoffset() == timedelta() for moment in moments)
+
+
+def test_an_exception_undoes_everything(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.write() as session:  # noqa: PT012
+        blob(session, now(session))
+        session.flush()
+        raise RuntimeError
+    with database.read() as session:
+        assert session.scalars(select(BlobRecord)).all() == []
+
+
+def test_reading_then_writing_at_once_never_fails_half_way(database: Database) -> None:
+    with database.write() as session:
+        blob_id = blob(session, now(session)).id
+
+    def increment(_: int) -> None:
+        with database.write() as session:
+            query = select(BlobRecord).where(BlobRecord.id == blob_id).with_for_update()
+            session.scalars(query).one().size += 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increment, range(40)))
+    with database.read() as session:
+        assert session.get_one(BlobRecord, blob_id).size == 2**40 + 40
+
+
+def test_an_absent_database_is_unavailable() -> None:
+    database = Database("postgresql+psycopg://user:hush@127.0.0.1:9/none")
+    with pytest.raises(UnavailableError) as raised:
+        database.ping()
+    assert "hush" not in str(raised.value)

@@ -1,0 +1,70 @@
+"""The queue: a message carries an id; a broker that is away costs nothing but a log line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from service.errors import UnavailableError
+from service.queue import QUEUE, RUN_DEFENSE, Queue, create_celery
+from service.settings import Settings
+
+
+@pytest.fixture
+def celery(stack: Settings) -> Iterator[Celery]:
+    celery = create_celery(stack)
+    yield celery
+    celery.close()
+
+
+def messages(celery: Celery) -> Iterator[Any]:
+    with celery.connection_for_write() as connection:
+        queue = connection.SimpleQueue(QUEUE)
+        with suppress(queue.Empty):
+            while message := queue.get(block=False):
+                yield message
+                message.ack()
+        queue.close()
+
+
+def test_a_message_carries_an_id_and_nothing_else(celery: Celery) -> None:
+    queue = Queue(celery)
+    queue.ping()
+    assert queue.wake("def_1")
+    assert queue.wake("def_2")
+    found = list(messages(celery))
+    assert {message.headers["task"] for message in found} == {RUN_DEFENSE}
+    assert sorted(message.payload[0][0] for message in found) == ["def_1", "def_2"]
+    for message in found:
+        assert message.content_type == "application/json"
+        args, kwargs, _ = json.loads(message.body)
+        assert (len(args), kwargs) == (1, {})
+
+
+def test_a_broker_that_is_away(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, broker_url="redis://:hush@127.0.0.1:9/0")
+    queue = Queue(create_celery(settings))
+    assert queue.wake("def_1") is False
+    with pytest.raises(UnavailableError) as raised:
+        queue.ping()
+    assert "hush" not in str(raised.value)
+
+
+def test_an_unwritable_folder(tmp_path: Path) -> None:
+    queue = Queue(create_celery(Settings(data_dir=tmp_path)))
+    messages = tmp_path / "queue" / "messages"
+    messages.rmdir()
+    messages.write_text("not a folder")
+    assert queue.wake("def_1") is False
+
+
+def test_redis_keeps_a_message_longer_than_a_job_may_take() -> None:
+    settings = Settings(broker_url="redis://localhost", job_timeout_seconds=500)
+    options = create_celery(settings).conf.broker_transport_options
+    assert options["visibility_timeout"] > 500 + settings.lease_seconds
