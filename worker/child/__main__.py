@@ -1,0 +1,19 @@
+"""``python -m worker.child``, in a folder with a ``job.json``; started by the runner only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worker.child.program import run
+from worker.child.voice import Voice
+from worker.job import Job
+
+
+def _work(job: Job, folder: Path, voice: Voice) -> None:
+    from worker.child.work import Work  # loads torch, which must come after the limits
+
+    Work(job, folder, voice).run()
+
+
+if __name__ == "__main__":
+    run(_work)

@@ -1,0 +1,149 @@
+"""The job itself: validate, measure, purify, and measure again what was really written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from polarizer.artefact import load_artefact, save_artefact
+from polarizer.checkpoints import LoadedModel, load_classifier
+from polarizer.images import LabelledImages
+from polarizer.progress import Progress, StepDone
+from polarizer.purification import Purification, purify
+from service.defenses.report import ArtefactFacts, Warned
+from worker.child.device import choose_device
+from worker.child.measuring import measure_after, measure_before
+from worker.child.reporting import provenance, report
+from worker.child.sets import ImageSets
+from worker.child.voice import Voice
+from worker.events import MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
+from worker.job import ARTEFACT_FILE, REPORT_FILE, Job, input_path
+
+COMPARED_IMAGES = 64
+
+
+class ArtefactError(Exception):
+    """What was written is not what was purified."""
+
+
+class Work:
+    """``run`` once. Raises PolarizerError leaves, DeviceError, and what else may go wrong."""
+
+    def __init__(self, job: Job, folder: Path, voice: Voice) -> None:
+        self._job = job
+        self._folder = folder
+        self._voice = voice
+        self._warnings: list[Warned] = []
+
+    def run(self) -> None:
+        """Leaves the artefact and the report in ``out/``."""
+        torch.set_num_threads(self._job.limits.threads)
+        torch.manual_seed(self._job.config.seed)
+
+        self._begin("validating")
+        device = choose_device(self._job.device)
+        source = load_classifier(input_path(self._folder, "model"), self._job.description)
+        sets = ImageSets.read(self._job, self._folder, source.description)
+        self._warn(sets.warnings(source.description))
+
+        self._begin("measuring")
+        before = measure_before(source.classifier, sets, device)
+        self._voice.say(MeasuredEvent(numbers=before))
+
+        self._begin("purifying")
+        purification = self._purify(source, sets.clean.images, device)
+
+        self._begin("evaluating")
+        artefact, shipped = self._ship(purification, source, sets.clean.images)
+        after = measure_after(before, shipped.classifier, sets, device)
+        self._voice.say(MeasuredEvent(numbers=after))
+        written = report(
+            self._job,
+            source=source,
+            sets=sets,
+            purification=purification,
+            numbers=after,
+            artefact=artefact,
+            warnings=self._warnings,
+            device=device,
+        )
+        (self._folder / REPORT_FILE).write_text(written.model_dump_json(), encoding="utf-8")
+
+    def _begin(self, stage: Literal["validating", "measuring", "purifying", "evaluating"]) -> None:
+        self._voice.say(StageEvent(stage=stage))
+
+    def _warn(self, warnings: Iterable[Warned]) -> None:
+        for warning in warnings:
+            self._warnings.append(warning)
+            self._voice.say(WarningEvent(code=warning.code, message=warning.message))
+
+    def _purify(
+        self, source: LoadedModel, clean: LabelledImages, device: torch.device
+    ) -> Purification:
+        def tell(event: Progress) -> None:
+            if isinstance(event, StepDone):
+                self._voice.say(as_event(event))
+
+        return purify(
+            source.classifier,
+            clean,
+            self._job.config,
+            device=device,
+            generator=torch.Generator().manual_seed(self._job.config.seed),
+            on_progress=tell,
+        )
+
+    def _ship(
+        self, purification: Purification, source: LoadedModel, clean: LabelledImages
+    ) -> tuple[ArtefactFacts, LoadedModel]:
+        """Writes the artefact, and loads it as anybody will."""
+        path = self._folder / ARTEFACT_FILE
+        digest = save_artefact(
+            path,
+            purification.classifier,
+            source,
+            method=self._job.config.method,
+            polarized_layers=purification.layers,
+            provenance=provenance(self._job),
+        )
+        shipped = load_artefact(path)
+        check_same(purification, shipped, clean)
+        return ArtefactFacts(sha256=digest, size=path.stat().st_size), shipped
+
+
+def as_event(step: StepDone) -> ProgressEvent:
+    """A step as the runner is told it; the rest is expected to go on at this speed."""
+    losses = {
+        "total": step.loss,
+        "clean": step.clean_loss,
+        "consistency": step.consistency_loss,
+        "margin": step.margin_loss,
+        "target": step.target_loss,
+    }
+    return ProgressEvent(
+        fraction=step.step / step.steps,
+        step=step.step,
+        steps=step.steps,
+        losses={name: value for name, value in losses.items() if math.isfinite(value)},
+        remaining_seconds=step.seconds / step.step * (step.steps - step.step),
+    )
+
+
+def check_same(purification: Purification, shipped: LoadedModel, clean: LabelledImages) -> None:
+    """Raises ArtefactError unless the file gives the purified network's logits.
+
+    A file that came in half precision goes out in it, with other logits: there the numbers that
+    are measured afterwards, on the file, are all that counts.
+    """
+    tensors = shipped.checkpoint.tensors.values()
+    if any(tensor.is_floating_point() and tensor.itemsize < 4 for tensor in tensors):
+        return
+    pixels = clean.pixels(slice(0, COMPARED_IMAGES))
+    with torch.inference_mode():
+        purified, loaded = purification.classifier(pixels), shipped.classifier(pixels)
+    if not torch.allclose(purified, loaded, rtol=1e-4, atol=1e-4 * float(purified.abs().max())):
+        raise ArtefactError("the artefact gives other logits than the purified network")
