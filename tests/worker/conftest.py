@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,14 +11,12 @@ from typing import Any
 
 import pytest
 
-from service.blobs import Blobs
 from service.database import Database
-from service.defenses import lifecycle, repository
-from service.ids import new_id
-from service.records import DefenseRecord, EventRecord, InputRecord, ModelRecord
+from service.records import EventRecord
 from service.settings import Settings
-from service.storage import Store, open_store
+from service.storage import open_store
 from tests.waiting import wait_until
+from tests.worker.desk import Desk
 from worker.process import CHILD
 from worker.runner import Runner
 from worker.workplace import Workplace, open_workplace
@@ -37,19 +34,12 @@ class FakeQueue:
 
 
 @dataclass
-class Bench:
+class Bench(Desk):
     """Everything around a runner."""
 
-    settings: Settings
-    database: Database
-    store: Store
     workplace: Workplace
     shutdown: threading.Event = field(default_factory=threading.Event)
     queue: FakeQueue = field(default_factory=FakeQueue)
-
-    @property
-    def blobs(self) -> Blobs:
-        return Blobs(self.database, self.store)
 
     def runner(self, child: str = "well_behaved", **settings: Any) -> Runner:
         """A runner whose child is a script of ``tests/worker/children``, or ``real``."""
@@ -63,53 +53,6 @@ class Bench:
             shutdown=self.shutdown,
             command=CHILD if child == "real" else script,
         )
-
-    def kept(self, content: bytes) -> str:
-        """The id of a blob with this content."""
-        digest = hashlib.sha256(content).hexdigest()
-        path = self.settings.data_dir / f"upload-{digest}"
-        path.write_bytes(content)
-        return self.blobs.keep(path, digest)
-
-    def queued(
-        self,
-        inputs: dict[str, bytes] | None = None,
-        *,
-        sources: dict[str, tuple[str, str | None]] | None = None,
-        **request: Any,
-    ) -> str:
-        """A defense that waits; ``inputs`` are kept as blobs, ``sources`` are (uri, sha256)."""
-        inputs = {"model": b"a model", "clean": b"images"} if inputs is None else inputs
-        records = [
-            InputRecord(role=role, blob_id=self.kept(content), filename=f"{role}.bin")
-            for role, content in inputs.items()
-        ]
-        for role, (uri, sha256) in (sources or {}).items():
-            records.append(InputRecord(role=role, uri=uri, sha256=sha256))
-        defense = DefenseRecord(
-            id=new_id("def"), tenant="default", name="mine", request=request, inputs=records
-        )
-        with self.database.write() as session:
-            lifecycle.add(session, defense)
-        return defense.id
-
-    def row(self, defense_id: str) -> DefenseRecord:
-        with self.database.read() as session:
-            return repository.get(session, "default", defense_id)
-
-    def events(self, defense_id: str, kind: str | None = None) -> list[EventRecord]:
-        with self.database.read() as session:
-            found, _more = repository.events(session, defense_id, after=0, limit=10_000)
-        return [event for event in found if kind in (None, event.type)]
-
-    def models(self) -> list[ModelRecord]:
-        with self.database.read() as session:
-            return list(session.query(ModelRecord))
-
-    def cancel(self, defense_id: str) -> None:
-        with self.database.write() as session:
-            record = repository.get(session, "default", defense_id, lock=True)
-            lifecycle.request_cancel(session, record)
 
     def job_folders(self) -> list[Path]:
         return list(self.workplace.folder.glob("job-*"))
