@@ -11,13 +11,15 @@ import psutil
 import pytest
 
 from service.defenses import lifecycle
+from service.defenses.reaper import Reaper
 from service.defenses.report import Report
 from service.defenses.states import Stage, Status
 from service.errors import UnavailableError
-from service.records import EventRecord, InputRecord
+from service.records import BlobRecord, EventRecord, InputRecord
 from tests.waiting import wait_until
 from tests.worker.conftest import Bench
 from worker import patience, supervision
+from worker.runner import Runner
 
 Background = Callable[..., threading.Thread]
 WaitForEvent = Callable[[str, str], EventRecord]
@@ -326,6 +328,30 @@ def test_a_database_that_is_away_at_the_end_is_waited_for(
     bench.runner().run(defense)
     assert bench.row(defense).status == Status.SUCCEEDED
     assert len(bench.models()) == 1
+
+
+def test_what_a_dead_attempt_stored_is_swept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that dies between storing and its last word: both blobs, and no model."""
+    defense = bench.queued()
+    with monkeypatch.context() as patch:
+        patch.setattr(Runner, "_settle", lambda *_: None)
+        bench.runner(lease_seconds=0.01).run(defense)
+    assert bench.row(defense).status == Status.RUNNING
+    assert blob_count(bench) == 4
+    reaper = Reaper(bench.settings, bench.database, bench.blobs, bench.queue)  # type: ignore[arg-type]
+    wait_until(lambda: defense in reaper.reap())
+    bench.runner().run(defense)
+    row = bench.row(defense)
+    assert (row.status, row.attempt) == (Status.SUCCEEDED, 2)
+    assert blob_count(bench) == 5  # the same artefact, another report
+    assert bench.blobs.sweep(0) == 1
+    assert blob_count(bench) == 4
+    assert len(list(bench.store.list())) == 4
+
+
+def blob_count(bench: Bench) -> int:
+    with bench.database.read() as session:
+        return session.query(BlobRecord).count()
 
 
 def test_an_unforeseen_error_fails_the_job_without_details(

@@ -10,7 +10,8 @@ from worker.events import FailedEvent
 MAX_MESSAGE = 2000
 
 _OUT_OF_MEMORY = re.compile(
-    r"can't allocate memory|cannot allocate memory|not enough memory|out of memory|bad.?alloc",
+    r"can.t allocate memory|cannot allocate memory|not enough memory|out of memory|bad.?alloc"
+    r"|failed to map segment",
     re.IGNORECASE,
 )
 
