@@ -214,3 +214,28 @@ def test_weights_that_the_file_type_cannot_hold_are_refused(tmp_path: Path) -> N
     huge.module.linear.bias.fill_(1e6)  # type: ignore[union-attr, operator]
     with pytest.raises(ModelValueError, match=r"linear\.bias"):
         _save(tmp_path / "out", huge, source)
+
+
+VIT = {
+    "name": "huggingface",
+    "num_classes": 3,
+    "config": {"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1}
+    | {"num_attention_heads": 2, "intermediate_size": 16, "image_size": 16, "patch_size": 8}
+    | {"id2label": {"0": "a", "1": "b", "2": "c"}, "label2id": {"a": 0, "b": 1, "c": 2}},
+}
+
+
+def test_transformers_loads_a_folded_artefact_beside_its_config(tmp_path: Path) -> None:
+    from transformers import AutoModelForImageClassification
+
+    source = loaded(tmp_path, VIT, size=16)
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    _save(folder / "model.safetensors", source.classifier, source)
+    (folder / "config.json").write_text(json.dumps(VIT["config"]))
+    model = AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
+    pixels = torch.rand(2, 3, 16, 16)
+    again = load_artefact(folder / "model.safetensors").classifier
+    expected = Classifier(model, source.description.input)(pixels)
+    assert torch.allclose(again(pixels), expected, atol=1e-6)
+    assert torch.equal(again(pixels), source.classifier(pixels))
