@@ -1,0 +1,93 @@
+"""docs/api.md: every call is there, and its examples run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from polarizer.description import ModelDescription
+from service.errors import ServiceError
+from service.models import repository as models
+from tests.service.conftest import Site
+from tests.service.defenses.conftest import DESCRIPTION, Worker, submit, upload
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+CALL = re.compile(r"`(GET|POST|DELETE) (/[^`]*)`")
+
+
+def test_every_call_is_on_the_page_and_nothing_else(quiet_site: Site) -> None:
+    document = quiet_site.client.get("/openapi.json").json()
+    offered = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    table = PAGE.split("## Ask for a defense")[0]
+    assert set(CALL.findall(table)) == offered
+
+
+def test_every_kind_of_problem_is_on_the_page() -> None:
+    kinds = [ServiceError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        assert f"`{kind.slug}`" in PAGE
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if "/predict" not in block], ids=lambda block: block[:60]
+)
+def test_the_examples_run(quiet_site: Site, tmp_path: Path, block: str) -> None:
+    """Predictions need a real model; tests/e2e has one."""
+    worker = Worker(quiet_site.resources, tmp_path)
+    created = submit(quiet_site)
+    assert created.status_code == 202
+    worker.succeed(worker.claim(created.json()["id"]))
+    for name in ("model.safetensors", "clean.npz", "triggered.npz"):
+        (tmp_path / name).write_bytes(f"{tmp_path}{name}".encode())
+    description = DESCRIPTION | {"classes": ["airplane", "dog", "newt"]}
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
+    environment = os.environ | {
+        "CURL_HOME": str(tmp_path),
+        "API": quiet_site.url,
+        "UPLOAD": upload(quiet_site, str(tmp_path).encode()),
+        "DEFENSE": created.json()["id"],
+        "MODEL": _model(quiet_site, tmp_path),
+    }
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _model(site: Site, folder: Path) -> str:
+    path = folder / "artefact"
+    path.write_bytes(str(folder).encode())
+    blob_id = site.resources.blobs.keep(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    with site.resources.database.write() as session:
+        record = models.add(
+            session,
+            tenant="default",
+            name=None,
+            defense_id=None,
+            blob_id=blob_id,
+            description=ModelDescription.model_validate(DESCRIPTION),
+            method="stage",
+            numbers={},
+        )
+        return record.id
