@@ -225,6 +225,19 @@ def test_a_forgotten_model_leaves_memory() -> None:
     assert {fake.name for fake in bench.models.alive} == {"b"}
 
 
+def test_a_model_forgotten_while_it_loads_does_not_stay() -> None:
+    bench = Bench()
+    gate = bench.models.gates["a"] = threading.Event()
+    before = set(threading.enumerate())
+    bench.scheduler.drop(bench.put(bench.request("a")))
+    bench.scheduler.forget("a")
+    gate.set()
+    for loading in set(threading.enumerate()) - before:
+        loading.join(10)
+    assert bench.models.loaded == ["a"]
+    assert not bench.models.alive
+
+
 def test_a_model_forgotten_while_it_loads_is_still_there_for_those_who_wait() -> None:
     bench = Bench()
     gate = bench.models.gates["a"] = threading.Event()
