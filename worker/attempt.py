@@ -99,11 +99,10 @@ class Attempt:
 
     def _limits(self, inputs: dict[Role, InputFacts]) -> Limits:
         settings = self._tools.settings
-        cores = len(os.sched_getaffinity(0))
         return Limits(
             memory_bytes=settings.job_memory_bytes,
             file_bytes=FILE_FACTOR * inputs["model"].size + FILE_EXTRA,
-            threads=max(1, cores // settings.worker_concurrency),
+            threads=max(1, _cores() // settings.worker_concurrency),
         )
 
     def _store(self, job: Job) -> Succeeded:
@@ -129,6 +128,13 @@ class Attempt:
     def _keep(self, path: Path, sha256: str) -> str:
         self._keeper.check()
         return patiently(lambda: self._tools.blobs.keep(path, sha256), pause=self._keeper.pause)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _log_failure(child: Child, ending: Ending) -> None:

@@ -32,7 +32,7 @@ class Limits(_Part):
 
     memory_bytes: Annotated[int, Field(ge=0, description="address space; 0: no limit")] = 0
     file_bytes: Annotated[int, Field(ge=1, description="the largest file that it may write")]
-    processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 4096
+    processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 16384
     threads: Annotated[int, Field(ge=1, description="that compute")] = 1
 
 

@@ -88,14 +88,14 @@ class Child:
 
     def has_ended(self) -> bool:
         """Whether it has ended by itself. It is not reaped, so its group's number stays taken."""
-        if self._process.returncode is not None:
-            return True
+        if self._process.returncode is not None or not hasattr(os, "waitid"):  # macOS
+            return self._process.poll() is not None
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
     def end(self) -> int:
         """Kills whatever is left of its process group; its exit status, negative for a signal."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
+        if self._process.returncode is None or not hasattr(os, "waitid"):
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         return self._process.wait()
 

@@ -68,7 +68,9 @@ class EventRows:
         if self._progress is not None:  # the last word about the stage that ends
             self._waiting.append(self._progress)
         self._stage, self._progress = stage, None
-        columns = {"stage": stage, "progress": BEGINS_AT[stage]}
+        columns: dict[str, Any] = {"stage": stage, "progress": BEGINS_AT[stage]}
+        if stage is Stage.FETCHING:  # what an earlier attempt measured is forgotten
+            columns["numbers"] = None
         self._waiting.append(_Row("stage", {"stage": stage}, columns))
         self.flush()
 

@@ -214,13 +214,16 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(
 ) -> None:
     defense = queued(desk)
     worker = start()
-    wake(defense)
+    for message in ("def_of_nobody", defense, defense):
+        wake(message)
     wait_until(lambda: optimising(desk, defense, 1), seconds=120)
     family = children(worker)
     worker.terminate()
     assert worker.wait(60) == 0
     assert all(map(is_gone, family))
-    assert desk.row(defense).status == Status.QUEUED
+    row = desk.row(defense)
+    assert (row.status, row.attempt) == (Status.QUEUED, 1)
     start()
     assert finish(desk, reaper, defense) is Status.SUCCEEDED
+    assert desk.row(defense).attempt == 2
     assert len(desk.models()) == 1

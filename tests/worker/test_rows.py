@@ -116,6 +116,15 @@ def test_numbers_come_together(bench: Bench, lease: Lease, rows: EventRows) -> N
     assert len(bench.events(lease.defense_id, "measured")) == 2
 
 
+def test_numbers_of_an_earlier_attempt_are_forgotten(
+    bench: Bench, lease: Lease, rows: EventRows, clock: FakeClock
+) -> None:
+    rows.take(MeasuredEvent(numbers=Numbers(accuracy_before=0.5)))
+    rows.flush()
+    EventRows(bench.database, lease, clock=clock).begin(Stage.FETCHING)
+    assert bench.row(lease.defense_id).numbers is None
+
+
 def test_what_the_database_did_not_take_is_written_later(
     bench: Bench, lease: Lease, rows: EventRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
