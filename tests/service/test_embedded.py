@@ -21,6 +21,11 @@ ROOT = Path(__file__).parents[2]
 
 ENDS = "import sys; open(sys.argv[1], 'a').write('.'); sys.exit(3)"
 OBEYS = "import sys, signal; open(sys.argv[1], 'a').write('.'); signal.pause()"
+LEAVES_A_CHILD = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open(sys.argv[1], "a").write(f"{child.pid} ")
+"""
 DEFIES = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -84,6 +89,13 @@ def test_what_does_not_go_is_killed_with_its_children(play: Play, lives: Path) -
     pids = [int(pid) for pid in read(lives).split()]
     worker.stop()
     wait_until(lambda: not any(_alive(pid) for pid in pids))
+
+
+def test_what_a_dead_worker_left_is_killed(play: Play, lives: Path) -> None:
+    play(LEAVES_A_CHILD)
+    wait_until(lambda: " " in read(lives))
+    orphan = int(read(lives).split()[0])
+    wait_until(lambda: not _alive(orphan))
 
 
 def test_stopping_one_that_never_started(tmp_path: Path) -> None:
