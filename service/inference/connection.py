@@ -7,6 +7,7 @@ import itertools
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextvars import Context
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -51,7 +52,8 @@ class Connection:
         self._numbers = itertools.count(1)
         self.lost = False
         self.heard_at = _now()
-        self._life = asyncio.create_task(self._live())
+        # in a context of its own: its log lines are not those of the request that came first
+        self._life = asyncio.create_task(self._live(), context=Context())
 
     @classmethod
     async def open(cls, process: subprocess.Popen[bytes], ours: socket.socket) -> Connection:
