@@ -47,6 +47,9 @@ class Settings(BaseSettings):
 
     # S3
     s3_endpoint_url: AnyUrl | None = None
+    s3_public_url: Annotated[
+        AnyUrl | None, Field(description="the endpoint as clients reach it, for links to files")
+    ] = None
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
     s3_region: str = "us-east-1"

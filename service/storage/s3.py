@@ -47,12 +47,28 @@ def s3_client(settings: Settings) -> S3Client:
     )
 
 
+def link_client(settings: Settings) -> S3Client | None:
+    """A client that makes links which users can follow: signed for the address that they reach.
+
+    None where they reach none: with an endpoint of its own, which may be an inner one, and no
+    public address beside it.
+    """
+    if settings.s3_endpoint_url is None:
+        return s3_client(settings)
+    if settings.s3_public_url is None:
+        return None
+    return s3_client(settings.model_copy(update={"s3_endpoint_url": settings.s3_public_url}))
+
+
 class S3Store:
     """See :class:`service.storage.base.Store`. A PUT and the end of a multipart upload are atomic
     on the server, so an object is there whole or not at all."""
 
-    def __init__(self, client: S3Client, bucket: str, prefix: str) -> None:
+    def __init__(
+        self, client: S3Client, bucket: str, prefix: str, links: S3Client | None = None
+    ) -> None:
         self._client = client
+        self._links = links
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
@@ -80,12 +96,14 @@ class S3Store:
                     yield StoredObject(key, item["Size"], item["LastModified"])
 
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:
+        if self._links is None:
+            return None
         parameters = {
             "Bucket": self._bucket,
             "Key": self._prefix + key,
             "ResponseContentDisposition": f'attachment; filename="{filename}"',
         }
-        return self._client.generate_presigned_url("get_object", parameters, ExpiresIn=seconds)
+        return self._links.generate_presigned_url("get_object", parameters, ExpiresIn=seconds)
 
     def ping(self) -> None:
         with translated_errors():

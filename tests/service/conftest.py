@@ -44,6 +44,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
         broker_url=request.getfixturevalue("redis_url"),
         store_url=f"s3://{bucket.bucket}/store",
         s3_endpoint_url=bucket.endpoint_url,
+        s3_public_url=bucket.endpoint_url,
         s3_access_key_id=bucket.access_key,
         s3_secret_access_key=SecretStr(bucket.secret_key),
         s3_region=bucket.region,

@@ -99,6 +99,21 @@ def test_a_link_lets_anybody_get_it(store: Store, make_file: MakeFile) -> None:
     assert "model.safetensors" in answer.headers["content-disposition"]
 
 
+def test_a_link_names_the_address_that_users_reach_or_there_is_none() -> None:
+    inner = {
+        "store_url": "s3://bucket",
+        "s3_endpoint_url": "http://inner:8333",
+        "s3_access_key_id": "key",
+        "s3_secret_access_key": "secret",
+    }
+    store = open_store(Settings(**inner))
+    assert store.presigned_url("key", filename="f", seconds=60) is None
+    store = open_store(Settings(**inner, s3_public_url="https://files.example"))
+    link = store.presigned_url("key", filename="f", seconds=60)
+    assert link is not None
+    assert link.startswith("https://files.example/bucket/key?")
+
+
 def test_it_answers_a_ping(store: Store) -> None:
     store.ping()
 
