@@ -1,0 +1,51 @@
+"""What is away is tried again; what will not mend is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.errors import LostBlobError, UnavailableError
+from worker.patience import AWAY, PAUSES, patiently
+
+
+class Failing:
+    """Fails so often, then answers."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error = error
+        self.left = times
+        self.calls = 0
+        self.pauses: list[float] = []
+
+    def __call__(self) -> str:
+        self.calls += 1
+        if self.left:
+            self.left -= 1
+            raise self.error
+        return "done"
+
+    def patiently(self) -> str:
+        return patiently(self, pause=self.pauses.append)
+
+
+@pytest.mark.parametrize("error", [UnavailableError("away"), OSError(28, "No space left")])
+def test_it_waits_longer_each_time(error: Exception) -> None:
+    action = Failing(error, len(PAUSES))
+    assert action.patiently() == "done"
+    assert action.pauses == list(PAUSES) == sorted(PAUSES)
+
+
+def test_it_gives_up_in_the_end() -> None:
+    action = Failing(UnavailableError("away"), 1000)
+    with pytest.raises(UnavailableError):
+        action.patiently()
+    assert action.calls == len(PAUSES) + 1
+
+
+@pytest.mark.parametrize("error", [LostBlobError("gone"), ValueError("a bug")])
+def test_what_will_not_mend_is_raised_at_once(error: Exception) -> None:
+    action = Failing(error, 1)
+    with pytest.raises(type(error)):
+        action.patiently()
+    assert action.pauses == []
+    assert isinstance(error, AWAY) is isinstance(error, LostBlobError)
