@@ -18,10 +18,11 @@ from service.defenses.schemas import DefenseRequest
 from service.housekeeping import Housekeeper
 from service.inference import endpoints as inference
 from service.inference.service import Inference
-from service.middleware import Around, BodyLimit
+from service.middleware import Around, BodyLimit, OwnSite
 from service.models import endpoints as models
 from service.queue import Queue, create_celery
 from service.resources import Resources
+from service.server import is_loopback
 from service.settings import Settings
 from service.storage import open_store
 from service.uploads import endpoints as uploads
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan(settings),
         middleware=[
             Middleware(Around),
+            Middleware(OwnSite, loopback=is_loopback(settings.host)),
             Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
         ],
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere

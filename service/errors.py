@@ -4,6 +4,7 @@
     ├── InvalidRequestError       422   what was sent cannot be used
     │   ├── SourceRefusedError        422   an s3:// reference outside POLARIZER_SOURCES
     │   └── IdempotencyMismatchError  422   the key was used with another payload
+    ├── ForeignSiteError          403   a web page of another site is behind the request
     ├── NotFoundError             404   no such thing here
     ├── ConflictError             409   not in this state
     │   └── InProgressError           409   the same Idempotency-Key is being worked on
@@ -45,6 +46,10 @@ class SourceRefusedError(InvalidRequestError):
 
 class IdempotencyMismatchError(InvalidRequestError):
     slug, title = "idempotency-mismatch", "The Idempotency-Key was used with another payload"
+
+
+class ForeignSiteError(ServiceError):
+    status, slug, title = 403, "foreign-site", "Not for web pages of other sites"
 
 
 class NotFoundError(ServiceError):

@@ -1,4 +1,5 @@
-"""What happens around every request: an id, a log line, safe headers, a limit on the body.
+"""What happens around every request: an id, a log line, safe headers, no foreign web pages, a
+limit on the body.
 
 Plain ASGI, so that streaming bodies and answers pass through untouched.
 """
@@ -17,11 +18,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
-from service.errors import TooLargeError
+from service.errors import ForeignSiteError, TooLargeError
+from service.server import is_loopback
 
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PORT = re.compile(r":\d*$")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -84,6 +87,34 @@ def _dress(message: Message, request_id: str) -> None:
     headers["X-Request-ID"] = request_id
     for name, value in _SAFE_HEADERS.items():
         headers.setdefault(name, value)
+
+
+class OwnSite:
+    """Keeps web pages that somebody on this machine looks at from using the service, which asks
+    for no keys: browsers say when another site is behind a request, and a name of another site
+    that was made to lead here (DNS rebinding) is not a name of this machine."""
+
+    def __init__(self, app: ASGIApp, loopback: bool) -> None:
+        self.app = app
+        self._loopback = loopback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (detail := self._objection(scope)):
+            kind = ForeignSiteError
+            refused = problems.problem(Request(scope), kind.status, kind.slug, kind.title, detail)
+            await refused(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _objection(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        if changes and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return "the request comes from a web page of another site"
+        host = _PORT.sub("", headers.get("host", "")).strip("[]").lower()
+        if self._loopback and not is_loopback(host):
+            return f"the service listens on this machine only, which is not called {host!r}"
+        return None
 
 
 class BodyLimit:

@@ -15,7 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from service.errors import BusyError, ServiceError, UnavailableError
 from service.problems import MEDIA_TYPE
-from tests.service.conftest import Site
+from service.settings import Settings
+from tests.service.conftest import Site, running
 
 
 def problem(response: httpx.Response, status: int, slug: str) -> dict[str, object]:
@@ -74,10 +75,52 @@ def test_a_decent_request_id_is_kept(quiet_site: Site, given: str, taken: bool) 
     assert response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_other_sites_change_nothing(quiet_site: Site, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site}
+    problem(
+        quiet_site.client.post("/v1/uploads", content=b"x", headers=headers), 403, "foreign-site"
+    )
+    assert quiet_site.client.get("/docs", headers=headers).status_code == 200
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    assert quiet_site.client.post("/v1/uploads", content=b"x", headers=headers).is_success
+
+
+@pytest.mark.parametrize(
+    ("host", "taken"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("127.0.0.1:1", True),
+        ("[::1]:8000", True),
+        ("example.org", False),
+        ("127.0.0.1.example.org", False),
+        ("localhost.example.org:8000", False),
+        ("10.0.0.1", False),
+        ("[::1", False),
+    ],
+)
+def test_names_of_other_machines_lead_nowhere(quiet_site: Site, host: str, taken: bool) -> None:
+    response = quiet_site.client.get("/v1/uploads", headers={"Host": host})
+    if taken:
+        assert response.status_code == 200
+    else:
+        assert response.status_code in (400, 403), response.text
+        assert response.headers["content-type"] == MEDIA_TYPE
+
+
+def test_a_service_for_others_has_any_name(embedded: Settings) -> None:
+    settings = embedded.model_copy(update={"host": "0.0.0.0"})
+    with running(settings) as site:
+        response = site.client.get("/v1/uploads", headers={"Host": "polarizer.example.org"})
+        assert response.status_code == 200
+
+
 def test_a_declared_body_over_the_limit_is_not_read(quiet_site: Site) -> None:
     with socket.create_connection(quiet_site.host(), timeout=10) as connection:
         connection.sendall(
-            b"POST /v1/defenses/x/cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+            b"POST /v1/defenses/x/cancel HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Length: 99999999999\r\n\r\n"
         )
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
 

@@ -258,7 +258,7 @@ def test_a_client_that_leaves_frees_its_place(served: Site, model_id: str) -> No
     os.kill(pid, signal.SIGSTOP)
     try:
         with socket.create_connection(served.host(), timeout=20) as connection:
-            head = f"POST /v1/models/{model_id}/predict HTTP/1.1\r\nHost: x\r\n"
+            head = f"POST /v1/models/{model_id}/predict HTTP/1.1\r\nHost: localhost\r\n"
             body = f"Content-Type: image/png\r\nContent-Length: {len(image)}\r\n\r\n"
             connection.sendall((head + body).encode() + image)
             wait_until(lambda: engine.images_waiting == 1)

@@ -100,7 +100,7 @@ def test_the_answer_to_too_much_comes_before_the_rest(quiet_site: Site) -> None:
     """A chunked body that goes on for ever is answered at the limit."""
     with socket.create_connection(quiet_site.host(), timeout=20) as connection:
         connection.sendall(
-            b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
         megabyte = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
         for _ in range(quiet_site.settings.max_upload_bytes // (1 << 20) + 1):
@@ -141,7 +141,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(small_site: Site) -> None:
     spool = small_site.settings.spool_dir
     with socket.create_connection(small_site.host(), timeout=10) as connection:
         connection.sendall(
-            b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n"
+            b"POST /v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n"
         )
         connection.sendall(bytes(2_500_000))
         wait_until(lambda: any(path.stat().st_size for path in spooled(small_site)), arrived)
