@@ -86,6 +86,8 @@ def _check_entries(
     free_from = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         name = shown(info.filename)
+        if not name:
+            raise error("the zip archive is damaged: an entry has no name")
         if info.flag_bits & _ENCRYPTED:
             raise error(f"{name} is encrypted; send the archive without a password")
         if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):

@@ -230,6 +230,7 @@ DAMAGED: dict[str, Make] = {
     "an empty zip": lambda _: zipped({}),
     "a zip cut short": lambda _: zipped(class_folders())[:-40],
     "a zip compressed by LZMA": lambda _: zipped(class_folders(), zipfile.ZIP_LZMA),
+    "a name of nothing": _zip_beside_images("\0.png"),
     "a name twice": lambda _: zipped({"cat/0.png": _PNG, "cat/./0.png": _PNG}),
     "archives in an archive": lambda _: zipped({"cat/a.zip": zipped(class_folders())}),
     "gzip of nothing": lambda _: gzip.compress(b""),
