@@ -43,7 +43,10 @@ def main() -> int:
             f" {digits.TARGET}"
         )
         console.rule("2. We upload it with 200 clean digits")
-        with running_service(Path(folder) / "data") as url, httpx.Client(base_url=url) as client:
+        with (
+            running_service(Path(folder) / "data") as url,
+            httpx.Client(base_url=url, timeout=60) as client,
+        ):
             defense = defend(client, files)
             show_numbers(defense["numbers"])
             console.rule("3. The repaired model answers")

@@ -39,4 +39,4 @@ def events(client: httpx.Client, location: str) -> Iterator[tuple[str, dict[str,
             if name == "event":
                 kind = value
             elif name == "data":
-                yield kind, json.loads(value)
+                yield kind, json.loads(value)["data"]
