@@ -50,6 +50,7 @@ def _consume(celery: Celery, settings: Settings) -> int:
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         broker_connection_max_retries=None,  # a broker that is down for long comes back one day
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # leases decide, not the broker
     )
     worker = celery.Worker(
         pool="threads",

@@ -1,4 +1,4 @@
-"""A real worker process that dies in mid-optimisation: its job is done all the same, once."""
+"""A real worker process, killed, stopped, or cut off its broker: its job is done once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.queue import Queue, create_celery
 from service.records import BlobRecord
 from service.settings import Settings
 from service.storage import open_store
-from tests.servers import S3Bucket
+from tests.servers import RedisServer, S3Bucket
 from tests.waiting import wait_until
 from tests.worker import samples
 from tests.worker.desk import Desk
@@ -36,12 +36,10 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(
-    params=[
-        "embedded",
-        pytest.param("servers", marks=[pytest.mark.server, pytest.mark.xdist_group("servers")]),
-    ]
-)
+SERVERS = pytest.param("servers", marks=[pytest.mark.server, pytest.mark.xdist_group("servers")])
+
+
+@pytest.fixture(params=["embedded", SERVERS])
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """The settings of a deployment, as the worker gets them."""
     common = {
@@ -227,3 +225,24 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(
     assert finish(desk, reaper, defense) is Status.SUCCEEDED
     assert desk.row(defense).attempt == 2
     assert len(desk.models()) == 1
+
+
+@pytest.mark.parametrize("environment", [SERVERS], indirect=True)
+def test_a_broker_that_dies_costs_no_work(
+    desk: Desk,
+    start: Start,
+    wake: Callable[[str], bool],
+    reaper: Reaper,
+    redis_server: RedisServer,
+) -> None:
+    defense, other = queued(desk), desk.queued(samples.inputs(), **samples.request())
+    start()
+    wake(defense)
+    wait_until(lambda: optimising(desk, defense, 1), seconds=120)
+    redis_server.kill()
+    assert not wake(other)
+    assert optimising(desk, defense, 1)
+    redis_server.start()
+    assert finish(desk, reaper, defense) is Status.SUCCEEDED
+    assert finish(desk, reaper, other) is Status.SUCCEEDED
+    assert (desk.row(defense).attempt, desk.row(other).attempt) == (1, 1)
