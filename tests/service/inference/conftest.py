@@ -1,4 +1,4 @@
-"""One service with a real engine for all tests of a module: an engine takes seconds to start."""
+"""One service with a real engine for many tests: an engine takes seconds to start."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.service.inference.artefacts import Artefact, make_artefact
 MAX_MODELS = 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("inference")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(folder: Path) -> Iterator[Site]:
     """A service that holds two models in memory."""
     settings = Settings(
@@ -33,7 +33,7 @@ def served(folder: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def artefacts(folder: Path) -> list[Artefact]:
     """Five models that answer differently."""
     return [make_artefact(folder, seed) for seed in range(5)]

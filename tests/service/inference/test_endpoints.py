@@ -30,7 +30,7 @@ from tests.service.inference.artefacts import (
 from tests.service.inference.conftest import MAX_MODELS
 from tests.service.test_app import problem
 
-PNG = {"content-type": "image/png"}
+pytestmark = pytest.mark.xdist_group("engine")
 
 
 def ask(
@@ -131,13 +131,6 @@ def test_a_grey_model_takes_colours_and_a_colour_model_takes_grey(
         for asked, artefact, image in ((grey_id, grey_model, grey), (model_id, model, colour)):
             found = probabilities(ask(served, asked, content, top="7"), 7)
             torch.testing.assert_close(found, artefact.probabilities(image), atol=1e-5, rtol=0)
-
-
-def test_a_model_of_either_store_is_served(site: Site, model: Artefact) -> None:
-    image = random_images(1, seed=11)
-    model_id = add_model(site.resources, model)
-    found = probabilities(ask(site, model_id, encoded(image[0]), top="7"), 7)
-    torch.testing.assert_close(found, model.probabilities(image), atol=1e-5, rtol=0)
 
 
 def test_many_callers_of_more_models_than_fit_all_get_their_own_answer(
