@@ -24,6 +24,7 @@ from service.server import is_loopback
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PROBES = ("/healthz", "/readyz")
 _PORT = re.compile(r":\d*$")
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -72,9 +73,8 @@ class Around:
                 raise
             await problems.unexpected(Request(scope))(scope, receive, dressed)
         seconds = round(time.monotonic() - started, 3)
-        log.info(
-            "request", method=scope["method"], path=scope["path"], status=status, seconds=seconds
-        )
+        say = log.debug if scope["path"] in _PROBES else log.info
+        say("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
 
 
 def _request_id(scope: Scope) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from service.app import build, create_app
@@ -30,6 +31,13 @@ TEST_LIMITS = {
     "reap_interval_seconds": 3600.0,  # tests reap by hand
     "shutdown_seconds": 5.0,
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_tracebacks() -> None:
+    """structlog's default ones show every variable, which takes seconds."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.fixture(params=STACKS)

@@ -20,7 +20,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 def configured() -> Iterator[Callable[[Literal["json", "console"]], None]]:
     """Configures logging; puts pytest's back afterwards."""
     root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    handlers, level, before = root.handlers, root.level, structlog.get_config()
 
     def configure(log_format: Literal["json", "console"]) -> None:
         configure_logging(Settings(log_format=log_format))
@@ -28,7 +28,7 @@ def configured() -> Iterator[Callable[[Literal["json", "console"]], None]]:
     yield configure
     root.handlers = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 def test_events_are_objects_with_what_is_bound(configured, capsys) -> None:

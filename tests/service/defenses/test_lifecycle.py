@@ -211,8 +211,8 @@ _nothing = _Nothing()
 
 def test_the_lifecycle_keeps_its_promises(database: Database) -> None:
     how_much = settings(
-        max_examples=20,
-        stateful_step_count=20,
+        max_examples=15,
+        stateful_step_count=15,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
     run_state_machine_as_test(lambda: Lifecycle(database), settings=how_much)
