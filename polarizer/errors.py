@@ -2,14 +2,14 @@
 
     PolarizerError
     ├── ModelError                  the uploaded model
-    │   ├── ModelFormatError            not a file that we read (pickle, TorchScript, random bytes, …)
+    │   ├── ModelFormatError            not a file that we read (pickle, TorchScript, bytes, …)
     │   ├── ArchitectureError           an architecture that we do not know or cannot build
     │   ├── CheckpointKeysError         missing, unexpected or misshapen tensors
     │   └── ModelValueError             NaN or infinite weights, or outputs
     ├── DataError                   the clean (or triggered, or test) images
     │   ├── DatasetFormatError          not a zip, tar or npz that we read, or over a limit
     │   ├── DatasetImagesError          too many damaged images, or none at all
-    │   └── DatasetLabelsError          empty, one class only, or classes that the model does not have
+    │   └── DatasetLabelsError          empty, one class only, or not the classes of the model
     ├── ConfigError                 a layer that is not there, a value out of range
     └── DivergenceError             the optimisation left the finite numbers
 
