@@ -50,7 +50,7 @@ def little_memory() -> Iterator[None]:
 # What the message has to say, where another check further down would refuse the file as well.
 WHY_MODEL = {
     "entries that overlap": "overlaps",
-    "encrypted entries": "encrypted",
+    "encrypted entries": "send the archive without a password",
     "four billion entries": "more than 81,000 entries",
     "a storage larger than its record": "number of bytes",
     "an artefact of a huge network": "asks for more than",

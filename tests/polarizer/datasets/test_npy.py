@@ -56,7 +56,12 @@ VALUES = st.recursive(
 
 @given(
     st.fixed_dictionaries(
-        {"descr": VALUES, "fortran_order": VALUES, "shape": VALUES}, optional={"more": VALUES}
+        {
+            "descr": st.sampled_from(["|u1", "<f4"]) | VALUES,
+            "fortran_order": st.booleans() | VALUES,
+            "shape": st.lists(st.integers(0, 4), max_size=3).map(tuple) | VALUES,
+        },
+        optional={"more": VALUES},
     ),
     st.integers(0, 64),
 )
