@@ -20,6 +20,13 @@ class Method(StrEnum):
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer
 
 
+class Optimizer(StrEnum):
+    """How the polarizers descend."""
+
+    NORMALISED = "normalised"  # a step changes the map by the fraction learning_rate
+    SGD = "sgd"
+
+
 class Schedule(StrEnum):
     """How the learning rate runs over the steps."""
 
@@ -39,6 +46,7 @@ PUBLISHED_NPD: dict[str, Any] = {
     "steps": 1100,  # 55 epochs of 2,500 images
     "warmup_steps": 100,  # 5 of these
     "learning_rate": 0.01,
+    "optimizer": Optimizer.SGD,
     "schedule": Schedule.CONSTANT,
     "inner_steps": 2,
     "inner_step_size": 0.1,
@@ -69,12 +77,13 @@ class PurifyConfig(BaseModel):
         Field(ge=0.05, le=0.5, description="part of the clean images kept for choosing, measuring"),
     ] = 0.1
 
-    steps: Annotated[int, Field(ge=1, le=100_000, description="outer steps at most")] = 80
+    steps: Annotated[int, Field(ge=1, le=100_000, description="outer steps at most")] = 100
     warmup_steps: Annotated[
         int, Field(ge=0, le=100_000, description="first steps that use clean images only")
     ] = 0
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 128
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.02
+    optimizer: Optimizer = Optimizer.NORMALISED
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
     schedule: Schedule = Schedule.COSINE
@@ -91,13 +100,18 @@ class PurifyConfig(BaseModel):
     ] = None
 
     clean_weight: Weight = 1.0
-    consistency_weight: Weight = 0.4
-    margin_weight: Weight = 0.4
-    target_weight: Weight = 0.4
+    consistency_weight: Weight = 0.2
+    margin_weight: Weight = 0.2
+    target_weight: Weight = 0.2
 
     check_every: Annotated[
-        int, Field(ge=0, le=100_000, description="steps between checks on held-out images; 0: none")
-    ] = 20
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="steps between checks on held-out images, in the second half; 0: none",
+        ),
+    ] = 10
     patience: Annotated[
         int, Field(ge=1, le=1000, description="checks without improvement before it stops")
     ] = 3

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from polarizer.classifier import Classifier
-from polarizer.config import PurifyConfig, Schedule
+from polarizer.config import Optimizer, PurifyConfig, Schedule
+from polarizer.descent import NormalisedDescent
 from polarizer.errors import DivergenceError
 from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights, OuterLoss, outer_loss
@@ -107,7 +108,10 @@ def _forward(
 
 
 def _is_check(step: int, config: PurifyConfig) -> bool:
-    return bool(config.check_every) and (step % config.check_every == 0 or step == config.steps)
+    """In the second half only: before, a low loss tells more about luck than about the repair."""
+    if not config.check_every or 2 * step <= config.steps:
+        return False
+    return step % config.check_every == 0 or step == config.steps
 
 
 def _check(
@@ -161,7 +165,8 @@ def _finite(loss: float, step: int) -> float:
 def _optimizer(
     parameters: list[nn.Parameter], config: PurifyConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    optimizer = torch.optim.SGD(
+    kind = torch.optim.SGD if config.optimizer is Optimizer.SGD else NormalisedDescent
+    optimizer = kind(
         parameters,
         lr=config.learning_rate,
         momentum=config.momentum,

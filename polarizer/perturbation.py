@@ -32,9 +32,13 @@ class TriggerSearch:
 
 
 def default_norm(shape: tuple[int, int, int]) -> float:
-    """The L2 bound for images ``(C, H, W)``: the published one, grown with the root of the size."""
+    """The L2 bound for images ``(C, H, W)``, never below the published one.
+
+    Larger images take more, in proportion to the root of their size, as published. Smaller ones do
+    not take less: a patch that a classifier can see costs as much on them.
+    """
     channels, height, width = shape
-    return PUBLISHED_NORM * math.sqrt(channels * height * width / PUBLISHED_PIXELS)
+    return PUBLISHED_NORM * math.sqrt(max(1, channels * height * width / PUBLISHED_PIXELS))
 
 
 def runner_up(logits: Tensor, labels: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from polarizer.errors import ConfigError
 from polarizer.polarizers import PolarizableLayer
 
 PART_OF_UNSTAGED = 4  # without stages, the last quarter of the layers counts as the last stage
+FEWEST = 2  # one layer alone was not enough wherever we measured it
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,11 @@ def last_stage(module: nn.Module, inputs: Tensor) -> tuple[str, ...]:
 
     The last stage is what runs at the resolution of the last layer that still works on a feature
     map or on tokens; the classifier's head is not part of it. A network that runs at one
-    resolution nearly throughout (a vision transformer, say) has no stages: there it is the last
-    quarter of its layers. ``inputs`` (N, C, H, W) are what ``module`` takes. Raises
-    :class:`ConfigError` when the network calls no such layer.
+    resolution for the most part (a vision transformer, say) has no stages: there it is the last
+    quarter of its layers. There are at least two of them, if the network has two.
+
+    ``inputs`` (N, C, H, W) are what ``module`` takes. Raises :class:`ConfigError` when the network
+    calls no such layer.
     """
     calls = trace(module, inputs)
     if not calls:
@@ -42,11 +45,11 @@ def last_stage(module: nn.Module, inputs: Tensor) -> tuple[str, ...]:
     trunk = calls[:-1] or calls
     spatial = [call for call in trunk if call.spatial]
     if not spatial:
-        return _names(_last_quarter(trunk))
+        return _last_quarter(trunk)
     stage = [call for call in trunk if call.positions == spatial[-1].positions]
-    if 2 * len(stage) > len(trunk) > PART_OF_UNSTAGED:
-        stage = _last_quarter(stage)
-    return _names(stage)
+    if 2 * len(stage) > len(trunk):
+        return _last_quarter(stage)
+    return _names(stage) if len(stage) >= FEWEST else _last_quarter(spatial)
 
 
 def trace(module: nn.Module, inputs: Tensor) -> list[LayerCall]:
@@ -83,8 +86,8 @@ def _record(
     calls.append(LayerCall(name, positions, spatial=positions > 1 or wide))
 
 
-def _last_quarter(calls: list[LayerCall]) -> list[LayerCall]:
-    return calls[-max(2, len(calls) // PART_OF_UNSTAGED) :]
+def _last_quarter(calls: list[LayerCall]) -> tuple[str, ...]:
+    return _names(calls[-max(FEWEST, len(calls) // PART_OF_UNSTAGED) :])
 
 
 def _names(calls: list[LayerCall]) -> tuple[str, ...]:

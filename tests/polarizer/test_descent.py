@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polarizer.descent import NormalisedDescent
+
+
+@given(seed=st.integers(0, 2**32), scale=st.floats(1e-6, 1e6), groups=st.integers(1, 3))
+def test_a_step_has_its_length_whatever_the_scale_of_the_loss(
+    seed: int, scale: float, groups: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    deviations = [torch.zeros(groups, size, size, requires_grad=True) for size in (2, 4, 8)]
+    gradients = [torch.randn(groups, size, size, generator=generator) for size in (2, 4, 8)]
+    optimizer = NormalisedDescent(deviations, lr=0.3, momentum=0.9, weight_decay=0)
+
+    for deviation, gradient in zip(deviations, gradients, strict=True):
+        deviation.grad = scale * gradient
+    optimizer.step()
+
+    for deviation, gradient in zip(deviations, gradients, strict=True):
+        assert deviation.norm().item() == pytest.approx(0.1, rel=1e-4)
+        along = torch.cosine_similarity(deviation.flatten(), -gradient.flatten(), dim=0)
+        assert along.item() == pytest.approx(1, abs=1e-4)
+
+
+def test_no_gradient_is_no_step() -> None:
+    deviation = torch.zeros(1, 4, 4, requires_grad=True)
+    optimizer = NormalisedDescent([deviation], lr=0.1, momentum=0.9, weight_decay=0)
+    deviation.grad = torch.zeros_like(deviation)
+
+    optimizer.step()
+
+    assert torch.equal(deviation, torch.zeros(1, 4, 4))
+
+
+def test_weight_decay_draws_the_map_to_the_identity() -> None:
+    deviation = torch.ones(1, 4, 4, requires_grad=True)
+    optimizer = NormalisedDescent([deviation], lr=0.5, momentum=0.9, weight_decay=0.2)
+    deviation.grad = torch.zeros_like(deviation)
+
+    optimizer.step()
+
+    assert torch.allclose(deviation, torch.full((1, 4, 4), 0.9))
