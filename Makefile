@@ -44,7 +44,7 @@ fix: setup ## what check can mend by itself
 	$(BIN)/ruff format .
 
 test: setup ## every test; real servers where they can be had
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 demo: setup ## repair a backdoored model through the real service
 	$(BIN)/python -m demo
