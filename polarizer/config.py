@@ -48,6 +48,7 @@ PUBLISHED_NPD: dict[str, Any] = {
     "learning_rate": 0.01,
     "optimizer": Optimizer.SGD,
     "schedule": Schedule.CONSTANT,
+    "trigger_norm": 3.0,
     "inner_steps": 2,
     "inner_step_size": 0.1,
     "consistency_weight": 0.4,
@@ -83,7 +84,7 @@ class PurifyConfig(BaseModel):
     ] = 0
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 128
     optimizer: Optimizer = Optimizer.NORMALISED
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.3
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.2
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
     schedule: Schedule = Schedule.COSINE
@@ -93,7 +94,7 @@ class PurifyConfig(BaseModel):
         float | None,
         Field(gt=0, le=1000, description="L2 bound in pixels of [0, 1]; null: from the image size"),
     ] = None
-    inner_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    inner_steps: Annotated[int, Field(ge=1, le=100)] = 2
     inner_step_size: Annotated[
         float | None,
         Field(gt=0, le=1, description="pixels; null: enough that the steps reach the bound"),

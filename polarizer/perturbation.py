@@ -14,8 +14,8 @@ from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
 
-PUBLISHED_NORM = 3.0  # for CIFAR-10 …
-PUBLISHED_PIXELS = 3 * 32 * 32  # … and that many pixel values
+LEAST_NORM = 4.0  # up to the size of CIFAR-10 …
+CIFAR_VALUES = 3 * 32 * 32  # … which has that many pixel values an image
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class TriggerSearch:
 
 
 def default_norm(shape: tuple[int, int, int]) -> float:
-    """The L2 bound for images ``(C, H, W)``, never below the published one.
+    """The L2 bound for images ``(C, H, W)``.
 
-    Larger images take more, in proportion to the root of their size, as published. Smaller ones do
-    not take less: a patch that a classifier can see costs as much on them.
+    Large images take more, in proportion to the root of their size, as in the published settings.
+    Small ones do not take less: a patch that a classifier can see costs as much on them.
     """
     channels, height, width = shape
-    return PUBLISHED_NORM * math.sqrt(max(1, channels * height * width / PUBLISHED_PIXELS))
+    return LEAST_NORM * math.sqrt(max(1, channels * height * width / CIFAR_VALUES))
 
 
 def runner_up(logits: Tensor, labels: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def test_the_perturbation_moves_the_model_towards_the_target_within_the_bound() 
         assert not perturbed.requires_grad
 
 
-def test_the_default_bound_is_the_published_one_and_grows_with_the_image() -> None:
-    assert default_norm((3, 32, 32)) == 3.0
-    assert default_norm((3, 64, 64)) == 6.0
-    assert default_norm((1, 8, 8)) == 3.0
+def test_the_default_bound_grows_with_large_images_and_does_not_shrink_with_small_ones() -> None:
+    assert default_norm((3, 32, 32)) == 4.0
+    assert default_norm((3, 64, 64)) == 8.0
+    assert default_norm((1, 8, 8)) == 4.0
