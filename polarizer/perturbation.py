@@ -50,7 +50,7 @@ def runner_up(logits: Tensor, labels: Tensor) -> Tensor:
 def project(delta: Tensor, norm: float) -> Tensor:
     """The nearest point of the L2 ball, image by image. (N, …) → (N, …)."""
     lengths: Tensor = delta.flatten(1).norm(dim=1).view(-1, *[1] * (delta.ndim - 1))
-    return delta * (norm / lengths.clamp(min=norm))
+    return delta * torch.where(lengths > norm, norm / lengths, 1.0)
 
 
 def into_pixels(delta: Tensor, pixels: Tensor) -> Tensor:

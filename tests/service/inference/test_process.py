@@ -13,6 +13,7 @@ import pytest
 
 from service.inference.process import environment, spawn
 from service.settings import Settings
+from tests.waiting import wait_until
 
 SECRETS = {
     "POLARIZER_S3_SECRET_ACCESS_KEY": "hidden",
@@ -28,7 +29,7 @@ def test_the_environment_holds_no_secret(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     process, ours = spawn(settings)
     with process, ours:
-        found = psutil.Process(process.pid).environ()
+        found = wait_until(psutil.Process(process.pid).environ)  # empty while exec goes on
         process.kill()
     assert "hidden" not in str(found)
     assert found["HOME"] == str(tmp_path.resolve() / "cache")
