@@ -36,7 +36,7 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 pytestmark = pytest.mark.slow
 
 
-SERVERS = pytest.param("servers", marks=[pytest.mark.server, pytest.mark.xdist_group("servers")])
+SERVERS = pytest.param("servers", marks=[pytest.mark.server])
 
 
 @pytest.fixture(params=["embedded", SERVERS])

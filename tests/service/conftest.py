@@ -23,7 +23,7 @@ from service.storage import Store, open_store
 
 STACKS = [
     "embedded",
-    pytest.param("servers", marks=[pytest.mark.server, pytest.mark.xdist_group("servers")]),
+    pytest.param("servers", marks=[pytest.mark.server]),
 ]
 TEST_LIMITS = {
     "max_upload_bytes": 4 << 20,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,8 +28,7 @@ from tests.service.inference.artefacts import (
 )
 from tests.service.inference.conftest import MAX_MODELS
 from tests.service.test_app import problem
-
-pytestmark = pytest.mark.xdist_group("engine")
+from tests.waiting import wait_until
 
 
 def ask(
@@ -65,13 +63,6 @@ def require_same(answer: httpx.Response, before: httpx.Response) -> None:
     """The same answer, to the last digits: sums in another order differ by rounding."""
     found, expected = (probabilities(each, 7) for each in (answer, before))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")

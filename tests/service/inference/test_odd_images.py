@@ -17,8 +17,6 @@ from tests.service.inference.artefacts import Artefact, add_model, encoded, rand
 from tests.service.inference.test_endpoints import ask, probabilities, require_same
 from tests.service.test_app import problem
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()

@@ -136,7 +136,6 @@ def test_a_folder_that_is_a_file(tmp_path: Path, make_file: MakeFile) -> None:
 
 @pytest.mark.parametrize("wrong", ["secret", "bucket", "port"])
 @pytest.mark.server
-@pytest.mark.xdist_group("servers")
 def test_an_s3_server_that_refuses(
     wrong: str, s3_bucket, tmp_path: Path, make_file: MakeFile
 ) -> None:

@@ -54,7 +54,6 @@ def test_nothing_is_allowed_without_sources(uri: str) -> None:
 
 
 @pytest.mark.server
-@pytest.mark.xdist_group("servers")
 def test_an_allowed_object_is_fetched(
     s3_bucket, tmp_path: Path, make_file: Callable[[bytes], Path]
 ) -> None:
