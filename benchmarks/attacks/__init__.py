@@ -1,0 +1,1 @@
+"""A bench of real backdoors: ``python -m benchmarks.attacks --help``."""
