@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,35 @@ from polarizer.perturbation import TriggerSearch, perturb, runner_up
 from polarizer.progress import Checked, OnProgress, StepDone
 
 
+class Passes(Protocol):
+    """How a batch goes through the network."""
+
+    def __call__(
+        self,
+        classifier: Classifier,
+        pixels: Tensor,
+        labels: Tensor,
+        search: TriggerSearch,
+        *,
+        warm: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """``(clean logits, perturbed logits, targets)``: what the outer loss compares.
+
+        Pixels are (N, C, H, W), labels (N,). With ``warm`` nothing is perturbed.
+        """
+
+
+def plain_passes(
+    classifier: Classifier, pixels: Tensor, labels: Tensor, search: TriggerSearch, *, warm: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The passes of polarizers that are linear maps and nothing else."""
+    if warm:
+        logits = classifier(pixels).float()
+        return logits, logits.detach(), runner_up(logits.detach(), labels)
+    perturbed, clean_logits, targets = perturb(classifier, pixels, labels, search)
+    return clean_logits, classifier(perturbed).float(), targets
+
+
 @dataclass(frozen=True)
 class Problem:
     """What stays the same over all steps."""
@@ -30,6 +60,7 @@ class Problem:
     weights: LossWeights
     device: torch.device
     autocast: torch.dtype | None
+    passes: Passes = plain_passes
 
 
 def optimise(
@@ -98,13 +129,10 @@ def _forward(
     with torch.autocast(
         problem.device.type, problem.autocast, enabled=problem.autocast is not None
     ):
-        if warm:
-            logits = problem.classifier(pixels).float()
-            return logits, logits.detach(), labels, runner_up(logits.detach(), labels)
-        perturbed, clean_logits, targets = perturb(
-            problem.classifier, pixels, labels, problem.search
+        clean, perturbed, targets = problem.passes(
+            problem.classifier, pixels, labels, problem.search, warm=warm
         )
-        return clean_logits, problem.classifier(perturbed).float(), labels, targets
+    return clean, perturbed, labels, targets
 
 
 def _is_check(step: int, config: PurifyConfig) -> bool:
