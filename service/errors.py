@@ -11,6 +11,7 @@
     ├── TooLargeError             413   over a size limit
     ├── MediaTypeError            415   a body of a kind that this call does not take
     ├── UnreadableImageError      400   an image that cannot be decoded
+    ├── InferenceRequestError     400   tensors that the model or the protocol does not take
     ├── BusyError                 429   queue full; retry later
     └── UnavailableError          503   database, store, queue or engine is not there
         └── LostBlobError             503   bytes are missing or differ from their digest
@@ -74,6 +75,10 @@ class MediaTypeError(ServiceError):
 
 class UnreadableImageError(ServiceError):
     status, slug, title = 400, "unreadable-image", "The image cannot be read"
+
+
+class InferenceRequestError(ServiceError):
+    status, slug, title = 400, "inference-request", "The inference request cannot be used"
 
 
 class BusyError(ServiceError):
