@@ -66,7 +66,9 @@ class EngineClient:
         self._connection: Connection | None = None
         self._opening = asyncio.Lock()
 
-    async def rank(self, model: Servable, images: Sequence[bytes], *, top: int) -> list[Ranking]:
+    async def rank(
+        self, model: Servable, images: Sequence[bytes], *, top: int, tensor: str = ""
+    ) -> list[Ranking]:
         """The ``top`` classes of each image.
 
         Raises EngineFailureError, BusyError (too much waits already), UnavailableError (the engine
@@ -74,7 +76,7 @@ class EngineClient:
         frees its place, and the engine drops what it had not begun.
         """
         with self._admitted(images):
-            outcome = await self._ask(await self._connected(), model, images, top)
+            outcome = await self._ask(await self._connected(), model, images, top, tensor)
         if isinstance(outcome, Failure):
             raise EngineFailureError(outcome.cause, outcome.message, outcome.image)
         return _checked(outcome, model, len(images))
@@ -125,7 +127,12 @@ class EngineClient:
             return self._connection
 
     async def _ask(
-        self, connection: Connection, model: Servable, images: Sequence[bytes], top: int
+        self,
+        connection: Connection,
+        model: Servable,
+        images: Sequence[bytes],
+        top: int,
+        tensor: str,
     ) -> Answer | Failure:
         question = Predict(
             id=connection.number(),
@@ -134,6 +141,7 @@ class EngineClient:
             input=model.input,
             sizes=tuple(map(len, images)),
             top=top,
+            tensor=tensor,
         )
         seconds = self._settings.engine_timeout_seconds
         asked_at = asyncio.get_running_loop().time()

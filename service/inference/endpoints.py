@@ -36,8 +36,10 @@ async def predict(
     require_images(request)
     record = await to_thread.run_sync(_find, resources, tenant, model_id)
     images = await read_images(request)
-    rankings = await while_connected(request, resources.inference.rank(record, images, top=top))
-    return Predictions.of(model_id, record.description["classes"], rankings)
+    ranked = await while_connected(request, resources.inference.rank(record, images, top=top))
+    return Predictions.of(
+        model_id, record.description["classes"], [each.ranking for each in ranked]
+    )
 
 
 def _find(resources: Resources, tenant: str, model_id: str) -> ModelRecord:

@@ -36,6 +36,7 @@ class Predict(_Message):
     input: InputSpec
     sizes: Annotated[tuple[int, ...], Field(description="bytes of each image in the payload")]
     top: Annotated[int, Field(ge=1)]
+    tensor: Annotated[str, Field(description="the type of rows; empty: encoded images")] = ""
 
 
 class Cancel(_Message):

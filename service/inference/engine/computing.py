@@ -13,7 +13,9 @@ from service.inference.messages import Ranking
 
 def compute(classifier: Classifier, rows: list[Row], device: torch.device) -> list[Ranking]:
     """The ranking of each row, as long as its request asked. Raises ModelValueError."""
-    probabilities = predict(classifier, torch.stack([row.pixels for row in rows]).to(device))
+    probabilities = predict(
+        classifier, torch.stack([row.pixels.float() for row in rows]).to(device)
+    )
     most = min(max(row.request.question.top for row in rows), probabilities.shape[1])
     values, indices = probabilities.topk(most)
     return [
@@ -24,8 +26,8 @@ def compute(classifier: Classifier, rows: list[Row], device: torch.device) -> li
 
 @torch.inference_mode()
 def predict(classifier: Classifier, images: Tensor) -> Tensor:
-    """uint8 images ``(N, C, H, W)`` → probabilities ``(N, K)`` on the CPU."""
-    logits = classifier(images.float().div_(255))
+    """images ``(N, C, H, W)`` of 0 … 255 → probabilities ``(N, K)`` on the CPU."""
+    logits = classifier(images.div(255))
     probabilities: Tensor = logits.float().softmax(dim=1).cpu()
     if not probabilities.isfinite().all():
         raise ModelValueError("the network answers with numbers that are not finite")

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from service.inference import frames
 from service.inference.engine.blame import blame, blaming
 from service.inference.engine.computing import compute
-from service.inference.engine.decoding import decode
+from service.inference.engine.decoding import read_row
 from service.inference.engine.loading import loader
 from service.inference.engine.requests import Request, Row
 from service.inference.engine.scheduling import Batch, Scheduler
@@ -81,7 +81,7 @@ class Engine:
             request, image, encoded = self._encoded.get()
             if not request.is_over:
                 with blaming([request], image):
-                    pixels = decode(encoded, request.question.input)
+                    pixels = read_row(encoded, request.question)
                     self._scheduler.put(Row(request, image, pixels))
 
     def _compute(self) -> None:
