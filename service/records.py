@@ -12,6 +12,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -152,6 +153,36 @@ class ModelRecord(Record):
     created_at: Mapped[datetime]
     blob: Mapped[BlobRecord] = relationship(lazy="joined")
     __table_args__ = (Index(None, "tenant", "id"),)
+
+
+class NameRecord(Record):
+    """A name that callers infer by; ``version`` is the one that answers now."""
+
+    __tablename__ = "names"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    latest: Mapped[int] = mapped_column(Integer)  # the highest that there was
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class NameVersionRecord(Record):
+    """What a name pointed to; numbered from 1. ``model_id`` is empty once the model is deleted."""
+
+    __tablename__ = "name_versions"
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    model_id: Mapped[str | None] = mapped_column(
+        ForeignKey("models.id", ondelete="SET NULL"), index=True
+    )
+    created_at: Mapped[datetime]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant", "name"], ["names.tenant", "names.name"], ondelete="CASCADE"
+        ),
+    )
 
 
 class IdempotencyRecord(Record):
