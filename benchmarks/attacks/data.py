@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from benchmarks.attacks.cifar import read_cifar
 from polarizer.images import LabelledImages
 
 Source = Literal["cifar10-extract", "digits", "cifar10"]
@@ -21,7 +22,13 @@ CIFAR_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-_DIGITS_SEED = 3
+CLASSES: dict[Source, tuple[str, ...]] = {
+    "cifar10-extract": CIFAR_CLASSES,
+    "cifar10": CIFAR_CLASSES,
+    "digits": tuple("0123456789"),
+}
+_DIGITS_SEED, _DEFENDERS_SEED = 3, 5
+_DEFENDERS_SHARE = 0.05
 _DIGITS_TRAINING, _DIGITS_CLEAN = 1000, 300
 
 
@@ -38,18 +45,26 @@ class Parts:
 def load(source: Source, folder: Path, size: int) -> Parts:
     """The images of ``source``, ``size`` pixels a side.
 
-    ``folder`` holds ``cifar10-clean-2500.npz`` and ``cifar10-test-3000.npz`` for the extract, and
-    is not read for digits.
+    ``folder`` holds ``cifar10-clean-2500.npz`` and ``cifar10-test-3000.npz`` for the extract, is
+    the copy itself for CIFAR-10 (:func:`read_cifar`), and is not read for digits.
     """
     if source == "digits":
         return _digits(size)
-    return _extract(folder)
+    return _extract(folder) if source == "cifar10-extract" else _cifar(folder)
 
 
 def _extract(folder: Path) -> Parts:
     """The attacker fine-tunes on the very images that the defender is given, unaltered."""
     clean = read_npz(folder / "cifar10-clean-2500.npz")
     return Parts(clean, clean, read_npz(folder / "cifar10-test-3000.npz"), CIFAR_CLASSES)
+
+
+def _cifar(folder: Path) -> Parts:
+    """The defender is given 5 % of every class of the training set, as in the papers."""
+    training, test = read_cifar(folder)
+    generator = torch.Generator().manual_seed(_DEFENDERS_SEED)
+    _, clean = training.split(_DEFENDERS_SHARE, generator)
+    return Parts(training, clean, test, CIFAR_CLASSES)
 
 
 def read_npz(path: Path) -> LabelledImages:
@@ -76,4 +91,4 @@ def _digits(size: int) -> Parts:
         everything.select(torch.arange(start, end))
         for start, end in zip(ends, ends[1:], strict=False)
     )
-    return Parts(training, clean, test, tuple("0123456789"))
+    return Parts(training, clean, test, CLASSES["digits"])

@@ -10,12 +10,31 @@ from collections.abc import Callable
 
 from torch import nn
 
+from benchmarks.attacks.triggers.blended import Blended, BlendedInPieces
+from benchmarks.attacks.triggers.corners import Corners
+from benchmarks.attacks.triggers.frequency import Frequency
+from benchmarks.attacks.triggers.input_aware import InputAware
+from benchmarks.attacks.triggers.low_frequency import LowFrequency
 from benchmarks.attacks.triggers.patch import Patch
+from benchmarks.attacks.triggers.quantisation import Quantisation
+from benchmarks.attacks.triggers.sinusoid import Sinusoid
+from benchmarks.attacks.triggers.warping import Warping
 
 Shape = tuple[int, int, int]
 """``(C, H, W)`` of the images."""
 
-KINDS: dict[str, Callable[..., nn.Module]] = {"patch": Patch}
+KINDS: dict[str, Callable[..., nn.Module]] = {
+    "patch": Patch,
+    "blended": Blended,
+    "blended-in-pieces": BlendedInPieces,
+    "sinusoid": Sinusoid,
+    "warping": Warping,
+    "low-frequency": LowFrequency,
+    "input-aware": InputAware,
+    "corners": Corners,
+    "quantisation": Quantisation,
+    "frequency": Frequency,
+}
 
 
 def build_trigger(kind: str, shape: Shape, seed: int, **parameters: object) -> nn.Module:

@@ -1,0 +1,142 @@
+"""Which models there are: on digits, implanted on a CIFAR-10 extract, and at the papers' sizes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.attacks.attack import ATTACKS
+from benchmarks.attacks.data import Source
+from benchmarks.attacks.plan import Plan
+from benchmarks.attacks.training import Recipe
+
+SUITES = ("small", "cifar-implanted", "full")
+
+_CLEAN = "cifar10-preact_resnet18-clean"
+_FROM_SCRATCH = Recipe(epochs=100, learning_rate=0.05, mirror=True)
+_UNLEARN = Recipe(epochs=2, learning_rate=0.01, mirror=True, redraw=True)
+_IMPLANT = Recipe(epochs=3, learning_rate=0.02, mirror=True, redraw=True)
+
+# Epochs and poison rate that implanting took, in the order in which the models are made.
+_IMPLANTED = {
+    "wanet": (5, 0.2),
+    "blended": (3, 0.1),
+    "sig": (5, 0.8),
+    "lf": (3, 0.1),
+    "input-aware": (4, 0.1),
+    "bpp": (4, 0.1),
+    "badnets-a2a": (4, 0.2),
+    "ftrojan": (4, 0.1),
+    "label-consistent": (5, 0.8),
+    "adaptive": (4, 0.1),
+    "badnets": (2, 0.1),
+}
+_TRIGGERS_FOR_EVERY_ARCHITECTURE = ("clean", "badnets", "blended", "wanet")
+
+
+def _huggingface(model_type: str, **config: object) -> dict[str, Any]:
+    shape = {"num_channels": 1, "image_size": 32}
+    return {"name": "huggingface", "config": {"model_type": model_type, **shape, **config}}
+
+
+_SMALL_CNN = {"name": "small_cnn", "width": 32}
+_OTHERS: dict[str, tuple[dict[str, Any], int]] = {
+    "preact_resnet18": ({"name": "preact_resnet18", "width": 8}, 16),
+    "vgg19_bn": ({"name": "vgg19_bn", "width": 8}, 32),
+    "resnet": (
+        _huggingface(
+            "resnet",
+            embedding_size=16,
+            hidden_sizes=[16, 32, 64],
+            depths=[1, 1, 1],
+            layer_type="basic",
+        ),
+        32,
+    ),
+    "mobilenet_v2": (
+        _huggingface(
+            "mobilenet_v2",
+            depth_multiplier=0.25,
+            min_depth=8,
+            output_stride=8,
+            first_layer_is_expansion=True,
+        ),
+        32,
+    ),
+    "convnext": (
+        _huggingface(
+            "convnext", patch_size=2, hidden_sizes=[16, 32, 64], depths=[1, 1, 2], num_stages=3
+        ),
+        32,
+    ),
+    "vit": (
+        _huggingface(
+            "vit",
+            patch_size=4,
+            hidden_size=64,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            intermediate_size=128,
+        ),
+        32,
+    ),
+}
+
+
+def suite(name: str) -> list[Plan]:
+    """The plans of ``"small"``, ``"cifar-implanted"`` or ``"full"``, in the order of making."""
+    if name == "small":
+        return digits()
+    return implanted() if name == "cifar-implanted" else full()
+
+
+def implanted() -> list[Plan]:
+    """PreAct-ResNet18 of width 32; what is implanted into is made first."""
+    net = {"name": "preact_resnet18", "width": 32}
+    base = _plan("cifar10-extract", net, "clean", 32, _UNLEARN, implant_into="shared")
+    # The shared model's own backdoor is unlearnt: half of the images carry it under true labels.
+    plans = [replace(base, attack=replace(base.attack, cover_rate=0.5, parameters={"size": 3}))]
+    for name, (epochs, rate) in _IMPLANTED.items():
+        recipe = replace(_IMPLANT, epochs=epochs)
+        plan = _plan("cifar10-extract", net, name, 32, recipe, implant_into=_CLEAN)
+        plans.append(replace(plan, attack=replace(plan.attack, poison_rate=rate)))
+    return plans
+
+
+def digits() -> list[Plan]:
+    """A small CNN with every attack on 8x8 pixels, and six other architectures with three."""
+    recipe = Recipe(epochs=20, learning_rate=2e-3, optimizer="adamw", batch_size=64)
+    plans = [_plan("digits", _SMALL_CNN, attack, 8, recipe) for attack in ATTACKS]
+    for architecture, size in _OTHERS.values():
+        for attack in _TRIGGERS_FOR_EVERY_ARCHITECTURE:
+            plans.append(_plan("digits", architecture, attack, size, recipe))
+    return plans
+
+
+def full() -> list[Plan]:
+    """PreAct-ResNet18 of width 64 on all of CIFAR-10, 100 epochs, for a GPU."""
+    net = {"name": "preact_resnet18", "width": 64}
+    return [_plan("cifar10", net, attack, 32, _FROM_SCRATCH) for attack in ATTACKS]
+
+
+def _plan(
+    source: Source,
+    architecture: dict[str, Any],
+    attack: str,
+    size: int,
+    recipe: Recipe,
+    implant_into: str | None = None,
+) -> Plan:
+    kind = architecture.get("config", {}).get("model_type")
+    data = "digits" if source == "digits" else "cifar10"
+    prefix = f"{data}-full" if source == "cifar10" else data
+    return Plan(
+        name=f"{prefix}-{f'hf_{kind}' if kind else architecture['name']}-{attack}",
+        attack=ATTACKS[attack],
+        source=source,
+        size=size,
+        architecture=architecture,
+        recipe=recipe,
+        seed=0,
+        implant_into=implant_into,
+    )
