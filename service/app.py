@@ -20,6 +20,8 @@ from service.inference import endpoints as inference
 from service.inference.service import Inference
 from service.middleware import Around, BodyLimit, OwnSite
 from service.models import endpoints as models
+from service.names import endpoints as names
+from service.names.directory import Directory
 from service.queue import Queue, create_celery
 from service.resources import Resources
 from service.server import is_loopback
@@ -53,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
         uploads.router,
         defenses.router,
         models.router,
+        names.router,
         inference.router,
     ):
         app.include_router(router)
@@ -66,6 +69,7 @@ def _body_limits(settings: Settings) -> dict[str, int]:
         "/v1/uploads": file,
         "/v1/defenses": 4 * file + 2 * settings.max_json_bytes,
         "/v1/models": settings.max_image_bytes,
+        "/v1/names": settings.max_image_bytes,
     }
 
 
@@ -82,6 +86,7 @@ def build(settings: Settings) -> Resources:
         blobs=blobs,
         queue=Queue(create_celery(settings)),
         inference=Inference(settings, blobs),
+        directory=Directory(database),
         closing=threading.Event(),
     )
 

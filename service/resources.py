@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from service.blobs import Blobs
 from service.database import Database
 from service.inference.service import Inference
+from service.names.directory import Directory
 from service.queue import Queue
 from service.settings import Settings
 from service.storage import Store
@@ -30,6 +31,7 @@ class Resources:
     blobs: Blobs
     queue: Queue
     inference: Inference
+    directory: Directory
     closing: threading.Event
 
 

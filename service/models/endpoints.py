@@ -85,10 +85,12 @@ def download_model(
     )
 
 
-@router.delete("/{model_id}", status_code=204, responses=responses(404))
+@router.delete("/{model_id}", status_code=204, responses=responses(404, 409))
 async def delete_model(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> None:
-    """Forgets the model and its file. The defense that made it stays."""
+    """Forgets the model and its file; refused while a name points at it. The defense that made it
+    stays."""
     sha256 = await to_thread.run_sync(
         service.delete, resources.database, resources.blobs, tenant, model_id
     )
+    resources.directory.forget()
     resources.inference.forget(sha256)

@@ -9,6 +9,7 @@ from itertools import chain
 from service.blobs import Blobs
 from service.database import Database
 from service.models import repository
+from service.names import service as names
 from service.records import BlobRecord, ModelRecord
 
 LINK_SECONDS = 300
@@ -60,10 +61,11 @@ def _last_when_verified(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def delete(database: Database, blobs: Blobs, tenant: str, model_id: str) -> str:
     """Forgets the model, and its bytes unless somebody else refers to them; returns their digest.
 
-    Raises NotFoundError.
+    Raises NotFoundError, ConflictError (a name points at it).
     """
     with database.write() as session:
         record = repository.get(session, tenant, model_id, lock=True)
+        names.require_unnamed(session, model_id)
         session.delete(record)
         blob = record.blob
     blobs.release([blob.id])

@@ -20,7 +20,7 @@ from tests.service.defenses.conftest import DESCRIPTION, Worker, submit, upload
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-CALL = re.compile(r"`(GET|POST|DELETE) (/[^`]*)`")
+CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
 
 
 def test_every_call_is_on_the_page_and_nothing_else(quiet_site: Site) -> None:
