@@ -1,0 +1,227 @@
+"""Where the time of our method goes, and how it grows: ``python -m benchmarks.defense.profiling``.
+
+Each case purifies a network with random weights on random images for a few steps: the time does not
+depend on their values. One property changes at a time, the others stay at those of CIFAR-10.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from benchmarks.defense.machine import about_machine
+from benchmarks.defense.memory import peak_memory
+from benchmarks.defense.table import as_text, number
+from polarizer.architectures import build
+from polarizer.classifier import Classifier
+from polarizer.config import PurifyConfig
+from polarizer.description import InputSpec, PreActResNet18
+from polarizer.images import LabelledImages
+from polarizer.purification import purify
+
+PHASES = {
+    "checks": ["polarizer.optimisation._check"],
+    "outer forward": ["polarizer.optimisation._forward"],
+    "inner problem": ["polarizer.optimisation.perturb", "polarizer.conditional.training.perturb"],
+    "images to pixels": ["polarizer.images.LabelledImages.pixels"],
+    "outer loss": ["polarizer.optimisation.outer_loss"],
+    "backward": ["torch.autograd.backward"],
+    "optimiser": ["torch.optim.SGD.step", "polarizer.descent.NormalisedDescent.step"],
+}
+"""The functions that make up each phase, where they are looked up when called."""
+
+WHOLE = "checks"
+"""The phase whose time includes that of all phases within it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A purification's size."""
+
+    what: str
+    images: int = 2500
+    classes: int = 10
+    resolution: int = 32
+    width: int = 32
+
+
+CASES = (
+    Case("reference"),
+    *(Case("images", images=count) for count in (100, 500)),
+    *(Case("classes", classes=count) for count in (2, 100)),
+    *(Case("resolution", resolution=size) for size in (16, 64)),
+    *(Case("width", width=width) for width in (16, 64)),
+)
+
+
+@dataclass
+class Phases:
+    """Seconds of each phase, without those of phases within it (:data:`WHOLE` excepted)."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _stack: list[str] = field(default_factory=list)
+    _since: float = 0.0
+
+    def timed(self, phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, whose time is added to ``phase``."""
+
+        def measured(*given: object, **named: object) -> object:
+            if WHOLE in self._stack:
+                return function(*given, **named)
+            self._switch()
+            self._stack.append(phase)
+            try:
+                return function(*given, **named)
+            finally:
+                self._switch()
+                self._stack.pop()
+
+        return measured
+
+    def _switch(self) -> None:
+        now = _now()
+        if self._stack:
+            phase = self._stack[-1]
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._since
+        self._since = now
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One case: seconds a step, parts of the time by phase, peak memory."""
+
+    case: Case
+    parameters: int
+    steps: int
+    seconds_per_step: float
+    shares: dict[str, float]
+    megabytes: float | None
+
+
+def measure(case: Case, config: PurifyConfig, device: torch.device) -> Measured:
+    """Purify once for ``config.steps`` steps."""
+    classifier, clean = random_problem(case)
+    with phases() as spent, peak_memory(device) as peak:
+        began = _now()
+        result = purify(classifier, clean, config, device=device)
+        total = _now() - began
+    shares = {phase: seconds / total for phase, seconds in spent.seconds.items()}
+    shares["rest"] = 1 - sum(shares.values())
+    parameters = sum(weight.numel() for weight in classifier.parameters())
+    return Measured(case, parameters, result.steps, total / result.steps, shares, peak.megabytes)
+
+
+@contextmanager
+def phases() -> Iterator[Phases]:
+    """Within the block every function of :data:`PHASES` that exists is timed."""
+    spent = Phases()
+    with ExitStack() as patches:
+        for phase, names in PHASES.items():
+            for name in names:
+                function = _look_up(name)
+                if function is not None:
+                    patches.enter_context(patch(name, spent.timed(phase, function)))
+        yield spent
+
+
+def random_problem(case: Case) -> tuple[Classifier, LabelledImages]:
+    """A PreAct-ResNet18 and images of the case's size, with random values."""
+    generator = torch.Generator().manual_seed(0)
+    size = case.resolution
+    network = build(PreActResNet18(width=case.width, num_classes=case.classes))
+    spec = InputSpec(height=size, width=size, mean=(0.5,) * 3, std=(0.25,) * 3)
+    pixels = torch.randint(
+        256, (case.images, 3, size, size), generator=generator, dtype=torch.uint8
+    )
+    return Classifier(network, spec), LabelledImages(
+        pixels, torch.arange(case.images) % case.classes
+    )
+
+
+def as_lines(measured: list[Measured]) -> str:
+    """A table for the terminal."""
+    names = list(dict.fromkeys(name for one in measured for name in one.shares))
+    head = ("case", "images", "classes", "size", "width", "parameters", "s/step", "MB", *names)
+    lines = [head]
+    for one in measured:
+        case = one.case
+        sizes = (case.images, case.classes, case.resolution, case.width, one.parameters)
+        shares = (f"{100 * one.shares.get(name, 0):.0f} %" for name in names)
+        lines.append(
+            (
+                case.what,
+                *(f"{size:,}" for size in sizes),
+                number(one.seconds_per_step),
+                number(one.megabytes),
+                *shares,
+            )
+        )
+    return as_text(lines)
+
+
+def main() -> None:
+    """Measure every case, print the table and write it as JSON."""
+    options = _options()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    config = PurifyConfig(
+        **{"method": options.method, "steps": options.steps, "warmup_steps": 0} | dict(options.set)
+    )
+    device = torch.device(options.device)
+    warm = replace(CASES[0], images=256)
+    measure(warm, config.model_copy(update={"steps": 2}), device)
+    measured = []
+    for case in CASES:
+        measured.append(measure(case, config, device))
+        print(as_lines(measured[-1:]), flush=True)
+    print(f"\n{as_lines(measured)}")
+    about = about_machine(options.device, options.threads) | {"method": options.method}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    content = {"about": about, "cases": [asdict(one) for one in measured]}
+    options.out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _look_up(name: str) -> Callable[..., Any] | None:
+    """The function called ``name``, or nothing where it does not exist (any more)."""
+    try:
+        return resolve_name(name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError):
+        return None
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.defense.profiling", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("--method", default="stage")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--set", nargs="+", type=_setting, default=[], metavar="NAME=JSON")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/work/profile.json"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
