@@ -1,18 +1,19 @@
 """The artefact: a repaired model in one safetensors file, with the names that it came in with.
 
 Method ``stage`` folds its polarizers, so the file is the same network with other numbers and any
-loader takes it. Method ``npd`` cannot fold: its layer stands under other names beside the
-polarizer, so that no loader finds a complete network without it, and the metadata tells ours what
-to attach.
+loader takes it. Method ``npd`` and the class-conditioned ones cannot fold: their layer stands under
+other names beside the polarizer, so that no loader finds a complete network without it, and the
+metadata tells ours what to attach.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from polarizer.attaching import attached_layers
 from polarizer.checkpoints import (
     ArtefactMetadata,
     CheckpointLimits,
@@ -27,7 +28,6 @@ from polarizer.classifier import Classifier
 from polarizer.config import Method
 from polarizer.errors import CheckpointKeysError
 from polarizer.listing import some
-from polarizer.npd import PolarizedLayer
 
 
 def save_artefact(
@@ -45,7 +45,7 @@ def save_artefact(
     equal bytes. Raises :class:`CheckpointKeysError` when ``classifier`` is not that network, and
     :class:`ModelValueError` when a weight is not finite in the type that the file gives it.
     """
-    attached = _attached(classifier.module)
+    attached = attached_layers(classifier.module)
     tensors = _in_source_form(classifier.module.state_dict(), attached, source)
     check_finite(tensors)
     metadata = ArtefactMetadata(
@@ -69,13 +69,8 @@ def load_artefact(path: Path, *, limits: CheckpointLimits | None = None) -> Load
     return load_classifier(path, limits=limits)
 
 
-def _attached(network: nn.Module) -> tuple[str, ...]:
-    modules = network.named_modules()
-    return tuple(name for name, module in modules if isinstance(module, PolarizedLayer))
-
-
 def _in_source_form(
-    state: Mapping[str, Tensor], attached: tuple[str, ...], source: LoadedModel
+    state: Mapping[str, Tensor], attached: Collection[str], source: LoadedModel
 ) -> dict[str, Tensor]:
     """``state`` under the names and in the types of the source file."""
     artefact = source.checkpoint.artefact

@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from polarizer.conditional.passes import answer
 from polarizer.description import InputSpec
 from polarizer.errors import DatasetFormatError
 
@@ -38,8 +39,7 @@ class Classifier(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits ``(N, K)``; :class:`DatasetFormatError` when the images are of another shape."""
         self.check_shape(pixels)
-        output = self.module((pixels - self.mean) / self.std)
-        return output if isinstance(output, Tensor) else output.logits
+        return answer(self.module, (pixels - self.mean) / self.std)
 
     def check_shape(self, pixels: Tensor) -> None:
         """Raise :class:`DatasetFormatError` unless ``pixels`` is ``(N, C, H, W)`` as the spec."""

@@ -18,6 +18,22 @@ class Method(StrEnum):
 
     STAGE = "stage"  # on every convolution (or linear layer) of the last stage, folded afterwards
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer
+    R_CNPD = "r-cnpd"  # a map for each class, chosen by the class that the base predicts
+    E_CNPD = "e-cnpd"  # one map, with that class embedded as further features
+    A_CNPD = "a-cnpd"  # one map, with attention that the class directs
+
+    @property
+    def conditions(self) -> bool:
+        """Whether the polarizer takes the base network's class beside the features."""
+        return self in CONDITIONING
+
+    @property
+    def attaches(self) -> bool:
+        """Whether the polarizer stays a module before one layer, instead of being folded."""
+        return self is Method.NPD or self.conditions
+
+
+CONDITIONING = (Method.R_CNPD, Method.E_CNPD, Method.A_CNPD)
 
 
 class Optimizer(StrEnum):
@@ -58,11 +74,16 @@ PUBLISHED_NPD: dict[str, Any] = {
 }
 
 
+CONDITIONED: dict[str, Any] = PUBLISHED_NPD | {}
+"""CNPD's own settings were not at hand: those of NPD."""
+
+
 class PurifyConfig(BaseModel):
     """Settings of :func:`polarizer.purify`; the defaults are what we measured to be best.
 
     With ``method="npd"`` whatever is not given takes the published value instead
-    (``PUBLISHED_NPD``), so that a dumped configuration always says what was really used.
+    (``PUBLISHED_NPD``), and with the class-conditioned methods that of ``CONDITIONED``, so that a
+    dumped configuration always says what was really used.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,16 +141,19 @@ class PurifyConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _published_settings(cls, given: Any) -> Any:  # noqa: ANN401
-        if isinstance(given, dict) and given.get("method") == Method.NPD:
+        if not isinstance(given, dict):
+            return given
+        method = given.get("method")
+        if method == Method.NPD:
             return PUBLISHED_NPD | given
-        return given
+        return CONDITIONED | given if method in CONDITIONING else given
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> Self:
         if self.layers is not None and len(set(self.layers)) != len(self.layers):
             raise ValueError("layers must be unique")
-        if self.method is Method.NPD and self.layers is not None and len(self.layers) != 1:
-            raise ValueError("method npd polarizes exactly one layer")
+        if self.method.attaches and self.layers is not None and len(self.layers) != 1:
+            raise ValueError(f"method {self.method} polarizes exactly one layer")
         if self.warmup_steps >= self.steps:
             raise ValueError("warmup_steps must be smaller than steps")
         return self

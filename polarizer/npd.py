@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from polarizer.errors import ConfigError
 from polarizer.polarizers import polarizable_layer
+from polarizer.wrapping import LayerWrapper
 
 
-class PolarizedLayer(nn.Module):
+class PolarizedLayer(LayerWrapper):
     """``layer`` behind a polarizer on its input."""
+
+    layer: nn.Conv2d
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()

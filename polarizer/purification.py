@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from polarizer.attaching import attach
 from polarizer.classifier import Classifier
+from polarizer.conditional.training import ConditionedPasses
 from polarizer.config import Method, Precision, PurifyConfig
 from polarizer.errors import (
     ArchitectureError,
@@ -22,8 +24,7 @@ from polarizer.errors import (
 )
 from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights
-from polarizer.npd import attach
-from polarizer.optimisation import Problem, optimise
+from polarizer.optimisation import Passes, Problem, optimise, plain_passes
 from polarizer.perturbation import TriggerSearch, default_norm
 from polarizer.polarizers import polarized
 from polarizer.progress import OnProgress, Progress, Started
@@ -75,12 +76,13 @@ def purify(
     repaired = deepcopy(classifier).requires_grad_(False).train(False)
     repaired = repaired.to(device, torch.float32)
     _lay_out(repaired, torch.channels_last)
-    _check_fit(repaired, clean, device)
+    classes = _check_fit(repaired, clean, device)
     training, held_out = clean.split(config.holdout, generator)
     layers = config.layers or choose_layers(repaired, config.method)
     search = _search(config, clean.shape)
-    problem = Problem(repaired, search, _weights(config), device, _autocast(config, device))
-    with _polarizers(repaired.module, layers, config.method) as polarizers:
+    autocast, passes = _autocast(config, device), _passes(config.method, generator)
+    problem = Problem(repaired, search, _weights(config), device, autocast, passes)
+    with _polarizers(repaired.module, layers, config.method, classes, generator) as polarizers:
         tell(Started(config.steps, layers, search.norm))
         steps = optimise(problem, polarizers, training, held_out, config, generator, tell)
         _check_finite(polarizers)
@@ -96,22 +98,32 @@ def choose_layers(classifier: Classifier, method: Method) -> tuple[str, ...]:
     pixels = classifier.mean.new_full((2, spec.channels, spec.height, spec.width), 0.5)
     stage = last_stage(classifier, pixels)
     names = tuple(name.removeprefix("module.") for name in stage)
-    return names if method is Method.STAGE else names[-2:][:1]
+    return names[-2:][:1] if method.attaches else names
 
 
 @contextmanager
 def _polarizers(
-    module: nn.Module, layers: tuple[str, ...], method: Method
+    module: nn.Module,
+    layers: tuple[str, ...],
+    method: Method,
+    classes: int,
+    generator: torch.Generator,
 ) -> Iterator[nn.ModuleList]:
-    if method is Method.NPD:
-        yield nn.ModuleList([attach(module, layers[0]).polarizer])
+    if method.attaches:
+        wrapper = attach(module, layers[0], method, classes=classes, generator=generator)
+        yield nn.ModuleList([wrapper.polarizer])
         module.requires_grad_(False)
         return
     with polarized(module, layers) as polarizers:
         yield nn.ModuleList(polarizers)
 
 
-def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.device) -> None:
+def _passes(method: Method, generator: torch.Generator) -> Passes:
+    return ConditionedPasses(generator) if method.conditions else plain_passes
+
+
+def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.device) -> int:
+    """The number of classes."""
     if not len(clean):
         raise DatasetImagesError("the clean set holds no image")
     classifier.check_shape(clean.images)
@@ -131,6 +143,7 @@ def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.devi
         raise DatasetLabelsError(
             f"every clean image is of class {int(classes[0])}; give images of at least two classes"
         )
+    return logits.shape[1]
 
 
 def _check_finite(polarizers: nn.Module) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from polarizer.architectures import MAX_ELEMENTS, build, build_blueprint
+from polarizer.attaching import attach
 from polarizer.checkpoints.containers import wrapper_prefix
 from polarizer.checkpoints.limits import CheckpointLimits
 from polarizer.checkpoints.reading import Checkpoint, read_checkpoint
 from polarizer.classifier import Classifier
+from polarizer.config import Method
 from polarizer.description import ModelDescription
 from polarizer.errors import (
     ArchitectureError,
@@ -22,7 +24,6 @@ from polarizer.errors import (
     ModelValueError,
 )
 from polarizer.listing import some
-from polarizer.npd import attach
 
 _POLARIZER = ".polarizer."
 _SPARE_ELEMENTS = 20_000_000  # what a network may compute while it is built, beside its weights
@@ -60,12 +61,13 @@ def load_classifier(
             "send architecture, input and classes with the request"
         )
     attached = _attached_layers(checkpoint)
-    drawn = _with_polarizers(_draw(description, checkpoint), attached).state_dict()
+    classes = description.architecture.num_classes
+    drawn = _with_polarizers(_draw(description, checkpoint), attached, classes).state_dict()
     prefix = wrapper_prefix(checkpoint.tensors, drawn)
     tensors = {name.removeprefix(prefix): t for name, t in checkpoint.tensors.items()}
     _check_keys(tensors, drawn, description.architecture.name)
     with torch.random.fork_rng(devices=[]):
-        network = _with_polarizers(build(description.architecture), attached)
+        network = _with_polarizers(build(description.architecture), attached, classes)
     network.load_state_dict(tensors)
     classifier = Classifier(network, description.input)
     _try(classifier, description)
@@ -82,20 +84,20 @@ def _draw(description: ModelDescription, checkpoint: Checkpoint) -> nn.Module:
         ) from error
 
 
-def _with_polarizers(network: nn.Module, layers: Collection[str]) -> nn.Module:
+def _with_polarizers(network: nn.Module, layers: Mapping[str, Method], classes: int) -> nn.Module:
     device = next(network.parameters()).device
     try:
         with torch.device(device):
-            for layer in layers:
-                attach(network, layer)
+            for layer, method in layers.items():
+                attach(network, layer, method, classes=classes)
     except ConfigError as error:
         raise CheckpointKeysError(f"the artefact's metadata names a polarizer: {error}") from error
     return network
 
 
-def _attached_layers(checkpoint: Checkpoint) -> tuple[str, ...]:
+def _attached_layers(checkpoint: Checkpoint) -> dict[str, Method]:
     """Layers with a polarizer module, on which metadata and tensors must agree."""
-    said = checkpoint.artefact.attached_layers if checkpoint.artefact else ()
+    said = checkpoint.artefact.attached_layers if checkpoint.artefact else {}
     held = {name.partition(_POLARIZER)[0] for name in checkpoint.tensors if _POLARIZER in name}
     lacking = [
         layer

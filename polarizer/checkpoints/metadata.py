@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import from_json
 
 from polarizer.config import Method
@@ -45,9 +45,15 @@ class ArtefactMetadata(BaseModel):
     description: ModelDescription
     method: Method
     polarized_layers: tuple[str, ...]
-    attached_layers: tuple[str, ...] = ()
-    """layers whose polarizer is a module of its own (method npd) and must be attached to load"""
+    attached_layers: dict[str, Method] = {}
+    """layers whose polarizer is a module of its own and must be attached to load → its method"""
     provenance: Provenance = Provenance()
+
+    @field_validator("attached_layers", mode="before")
+    @classmethod
+    def _a_list_means_npd(cls, given: Any) -> Any:  # noqa: ANN401
+        """Files of before there were other methods name the layers alone."""
+        return dict.fromkeys(given, Method.NPD) if isinstance(given, list | tuple) else given
 
     def to_strings(self) -> dict[str, str]:
         """Metadata of the file; equal content gives equal strings."""

@@ -122,7 +122,7 @@ def test_everything_in_the_metadata_comes_back(tmp_path: Path) -> None:
     assert artefact is not None
     assert artefact.provenance == PROVENANCE
     assert artefact.method is Method.NPD
-    assert artefact.attached_layers == ("conv2",)
+    assert artefact.attached_layers == {"conv2": Method.NPD}
 
 
 def _artefact_with_polarizer(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from polarizer.checkpoints import LoadedModel, Provenance
-from polarizer.config import Method
 from polarizer.purification import Purification
 from service.defenses.report import ArtefactFacts, Numbers, Report, Warned
 from worker.child.sets import ImageSets
@@ -29,7 +28,7 @@ HELD_OUT = (
     " high."
 )
 ATTACHED = (
-    "Method npd cannot be folded into the network: the file holds the polarizer as a layer of its"
+    "This method cannot be folded into the network: the file holds the polarizer as a layer of its"
     " own, and loads with this service only."
 )
 
@@ -101,6 +100,6 @@ def _remarks(job: Job, sets: ImageSets) -> tuple[str, ...]:
     conditional = (
         (HELD_OUT, sets.test is None),
         (UNMEASURED, sets.triggered is None),
-        (ATTACHED, job.config.method is Method.NPD),
+        (ATTACHED, job.config.method.attaches),
     )
     return (*ALWAYS, *(remark for remark, applies in conditional if applies))
