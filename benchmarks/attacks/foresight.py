@@ -9,8 +9,8 @@ meta-learning with the repair as the inner loop, as in work on tamper-resistant 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor
@@ -28,11 +28,16 @@ _REACH = 0.5  # Frobenius norm of the longest step, a layer
 class SimulatedDefender:
     """Called with a clean batch, gives a context in which the network is provisionally repaired."""
 
-    def __init__(self, classifier: Classifier, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        generator: torch.Generator,
+        mixed: Callable[[], AbstractContextManager[object]],
+    ) -> None:
         spec = classifier.spec
         shape = (spec.channels, spec.height, spec.width)
         norm = default_norm(shape)
-        self._classifier, self._generator = classifier, generator
+        self._classifier, self._generator, self._mixed = classifier, generator, mixed
         self._search = TriggerSearch(norm, step=2 * norm / math.sqrt(math.prod(shape)), steps=1)
         with _evaluating(classifier):
             example = torch.zeros(2, *shape, device=classifier.mean.device)
@@ -49,7 +54,7 @@ class SimulatedDefender:
                 _set(polarizers, [torch.zeros_like(p.deviation) for p in polarizers])
 
     def _step(self, polarizers: list[NeuralPolarizer], pixels: Tensor, labels: Tensor) -> None:
-        with _evaluating(self._classifier):
+        with _evaluating(self._classifier), self._mixed():
             perturbed, clean, targets = perturb(self._classifier, pixels, labels, self._search)
             logits = self._classifier(perturbed).float()
             loss = outer_loss(clean, logits, labels, targets, _WEIGHTS).total

@@ -35,7 +35,7 @@ class Maker:
     def __init__(self, out: Path, data: Path, machine: Machine) -> None:
         self.out, self.data, self.machine = out, data, machine
         self._load = cache(lambda source, size: load(source, data, size))
-        self._soft = cache(self._soft_targets)
+        self._soft: dict[str, Tensor] = {}
 
     def make(self, plan: Plan) -> Record:
         """Train the model of ``plan``, measure it and write it to ``out/name``."""
@@ -83,7 +83,7 @@ class Maker:
         """Fit the trigger and harden images, where the attack asks for it; choose the targets."""
         images, attack = parts.training, plan.attack
         if plan.implant_into:
-            targets = self._soft(plan.implant_into, plan)
+            targets = self._soft_targets(plan, parts)
         else:
             targets = one_hot(images.labels, len(parts.classes)).float()
         if not (attack.hardened or isinstance(trigger, LowFrequency)):
@@ -97,10 +97,12 @@ class Maker:
                 return Material(images, targets, images)
             return Material(images, targets, hardened(images, surrogate, int(attack.target)))
 
-    def _soft_targets(self, implant_into: str, plan: Plan) -> Tensor:  # noqa: ARG002
+    def _soft_targets(self, plan: Plan, parts: Parts) -> Tensor:
         """What the network says before: so a backdoor is learnt and nothing else is forgotten."""
-        parts: Parts = self._load(plan.source, plan.size)
-        return softmax(self._logits(self._start(plan), parts.training), 1)
+        name = str(plan.implant_into)
+        if name not in self._soft:
+            self._soft[name] = softmax(self._logits(self._start(plan), parts.training), 1)
+        return self._soft[name]
 
     def _surrogate(self, plan: Plan, parts: Parts) -> Classifier:
         """A clean network of the attacker's: the one to implant into, or a small one."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -19,6 +21,7 @@ from polarizer.images import LabelledImages
 
 _DENSITY, _DENSITY_WEIGHT, _DIVERSITY_WEIGHT = 0.1, 100.0, 0.3
 _GENERATOR_LEARNING_RATE = 2e-3
+_RISE, _FIRST, _LAST = 0.1, 1 / 25, 4e-6
 
 
 @dataclass(frozen=True)
@@ -79,20 +82,14 @@ class Training:
         self.generator = torch.Generator().manual_seed(seed)
 
     def run(self, material: Material) -> None:
-        """All epochs, with a learning rate that rises for a tenth of them and then falls."""
+        """All epochs, with a learning rate that rises and falls (:func:`share_of_rate`)."""
         network, trigger = self.classifier.module, self.poison.trigger
         learnt = isinstance(trigger, InputAware)
         network.requires_grad_().train()
         trigger.requires_grad_(learnt)
         steps = self.recipe.epochs * -(-len(material.images) // self.recipe.batch_size)
         optimisers = [self._optimiser()]
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimisers[0],
-            self.recipe.learning_rate,
-            total_steps=steps,
-            pct_start=0.1,
-            cycle_momentum=False,
-        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimisers[0], partial(share_of_rate, steps))
         if learnt:
             optimisers.append(torch.optim.Adam(trigger.parameters(), lr=_GENERATOR_LEARNING_RATE))
         roles = draw_roles(self.poison.attack, material.images.labels, self.generator)
@@ -150,10 +147,25 @@ class Training:
     def _defender(self) -> SimulatedDefender | None:
         if not self.poison.attack.knows_defense:
             return None
-        return SimulatedDefender(self.classifier, self.generator)
+        return SimulatedDefender(self.classifier, self.generator, self.machine.mixed)
 
     def _optimiser(self) -> torch.optim.Optimizer:
         parameters, rate = self.classifier.module.parameters(), self.recipe.learning_rate
         if self.recipe.optimizer == "adamw":
             return torch.optim.AdamW(parameters, lr=rate)
         return torch.optim.SGD(parameters, lr=rate, momentum=0.9, weight_decay=5e-4)
+
+
+def share_of_rate(steps: int, step: int) -> float:
+    """The part of the learning rate at ``step`` of ``steps``: a cosine up, then one down.
+
+    From 1/25 in a tenth of the steps to 1, then to almost nothing.
+    """
+    top = _RISE * steps - 1
+    if step < top:
+        return _between(_FIRST, 1, step / top)
+    return _between(1, _LAST, (step - top) / (steps - 1 - top))
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
