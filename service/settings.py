@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
     max_json_bytes: Annotated[int, Field(ge=1024)] = 1 * MIB
     max_image_bytes: Annotated[int, Field(ge=1024)] = 20 * MIB
+    max_tensor_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
 
     # Jobs
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""
@@ -80,7 +81,20 @@ class Settings(BaseSettings):
 
     # Inference
     engine_timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
-    engine_max_models: Annotated[int, Field(ge=1)] = 8
+    engine_devices: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="one engine each, comma separated; empty: one on `device`"),
+    ] = ()
+    engine_backends: Annotated[
+        tuple[Literal["eager", "fused", "onnxruntime", "compiled"], ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="to choose from, comma separated; empty: all that are there"),
+    ] = ()
+    engine_max_models: Annotated[int, Field(ge=1)] = 64
+    engine_model_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
 
     @model_validator(mode="after")
     def _s3_keys_come_in_pairs(self) -> Self:

@@ -1,4 +1,4 @@
-"""Artefacts as files, so that the engine can load them: one per digest, the last used ones kept."""
+"""Artefacts as files, so that the engine can load them: one a digest, the last used ones kept."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ _ABANDONED_SECONDS = 24 * 3600
 class ModelCache:
     """A folder of files named by their digest. Several processes may share it.
 
-    Files appear by an atomic rename after their digest was checked. More than ``max_models`` are
+    Files appear by an atomic rename after their digest was checked. More than ``most_bytes`` are
     kept only while requests need them; ``on_removed`` hears the digests of those that go.
     """
 
     def __init__(
-        self, folder: Path, blobs: Blobs, max_models: int, on_removed: Callable[[str], None]
+        self, folder: Path, blobs: Blobs, most_bytes: int, on_removed: Callable[[str], None]
     ) -> None:
         self._folder = folder
         self._blobs = blobs
-        self._max_models = max_models
+        self._most_bytes = most_bytes
         self._on_removed = on_removed
         self._users: Counter[str] = Counter()
         self._fetching: dict[str, asyncio.Lock] = {}
+        self._has_grown = True
 
     @asynccontextmanager
     async def file(self, blob: BlobRecord) -> AsyncIterator[Path]:
@@ -53,11 +54,13 @@ class ModelCache:
             if not self._users[blob.sha256]:
                 del self._users[blob.sha256]
                 self._fetching.pop(blob.sha256, None)
-                self._shrink()
+                if self._has_grown:
+                    self._shrink()
 
     def remove(self, sha256: str) -> None:
         """Forgets a file, because it is damaged or nobody needs it any more."""
-        self._path(sha256).unlink(missing_ok=True)
+        for path in self._folder.glob(f"{sha256}*"):  # what the engine noted about it, too
+            path.unlink(missing_ok=True)
         self._on_removed(sha256)
 
     async def _have(self, blob: BlobRecord) -> Path:
@@ -67,6 +70,7 @@ class ModelCache:
                 os.utime(path)
             except OSError:  # not there, in all likelihood; else fetching says what is wrong
                 await asyncio.to_thread(self._fetch, blob, path)
+                self._has_grown = True
         return path
 
     def _fetch(self, blob: BlobRecord, path: Path) -> None:
@@ -87,14 +91,13 @@ class ModelCache:
     def _shrink(self) -> None:
         """Removes the files used longest ago, and what a crash left half fetched."""
         files = sorted(_stamped(self._folder, _SUFFIX))
-        surplus = len(files) - self._max_models
-        for _, path in files:
-            if surplus <= 0:
-                break
-            if path.stem not in self._users:
+        surplus = sum(size for _, size, _ in files) - self._most_bytes
+        for _, size, path in files:
+            if surplus > 0 and path.stem not in self._users:
                 self.remove(path.stem)
-                surplus -= 1
-        for stamp, path in _stamped(self._folder, _PARTIAL):
+                surplus -= size
+        self._has_grown = surplus > 0
+        for stamp, _, path in _stamped(self._folder, _PARTIAL):
             if stamp < time.time() - _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)
 
@@ -102,10 +105,12 @@ class ModelCache:
         return self._folder / f"{sha256}{_SUFFIX}"
 
 
-def _stamped(folder: Path, ending: str) -> list[tuple[float, Path]]:
-    """Files and when they were last used; one that another process just removed is left out."""
+def _stamped(folder: Path, ending: str) -> list[tuple[float, int, Path]]:
+    """When files were last used, and their sizes; one that another process just removed is left
+    out."""
     found = []
     for path in folder.glob(f"*{ending}"):
         with suppress(FileNotFoundError):
-            found.append((path.stat().st_mtime, path))
+            about = path.stat()
+            found.append((about.st_mtime, about.st_size, path))
     return found

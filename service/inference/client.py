@@ -1,29 +1,39 @@
-"""The web process's side of the engine: started on first use and again after it died, asked by
-any number of requests at once, never by more than it can hold."""
+"""The web process's side of one engine: started on first use and again after it died, asked by
+any number of requests at once."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from polarizer.description import InputSpec
 from service.errors import BusyError, UnavailableError
-from service.inference.connection import Connection, EngineLostError
-from service.inference.messages import Answer, Cause, Failure, Predict, Ranking
+from service.inference.admission import MOST_BYTES, RETRY_SECONDS
+from service.inference.arena import ALIGNMENT, Arena, Block
+from service.inference.connection import Connection, EngineLostError, Outcome, Output
+from service.inference.messages import (
+    Cause,
+    Evicted,
+    Failure,
+    Infer,
+    Loaded,
+    Network,
+    Notice,
+    Predict,
+    Question,
+)
 from service.inference.process import spawn
+from service.inference.ranking import is_finite
+from service.inference.rows import Answer, Images, Rows
 from service.settings import Settings
 
-MOST_IMAGES = 1024
-MOST_BYTES = 256 << 20
-RETRY_SECONDS = 1
+ARENA_BYTES = 2 * MOST_BYTES
+"""What may wait, its answers, and what was given up and is not let go of yet."""
 
-
-Spawn = Callable[[Settings], tuple[subprocess.Popen[bytes], socket.socket]]
+Spawn = Callable[[Settings, str, Arena], tuple[subprocess.Popen[bytes], socket.socket]]
 
 
 class EngineFailureError(Exception):
@@ -38,11 +48,9 @@ class EngineFailureError(Exception):
 
 @dataclass(frozen=True)
 class Servable:
-    """A model as the engine needs it: the digest of its artefact, where that lies, what it takes,
-    and how many classes it knows."""
+    """A model as the engine needs it: its files, what it takes, and how many classes it knows."""
 
-    sha256: str
-    file: Path
+    network: Network
     input: InputSpec
     classes: int
 
@@ -53,48 +61,61 @@ class EngineClient:
     def __init__(
         self,
         settings: Settings,
+        device: str,
+        on_notice: Callable[[Notice], None],
         *,
         spawn: Spawn = spawn,
-        most_images: int = MOST_IMAGES,
-        most_bytes: int = MOST_BYTES,
+        arena_bytes: int = ARENA_BYTES,
     ) -> None:
         self._settings = settings
+        self._on_notice = on_notice
         self._spawn = spawn
-        self._most_images = most_images
-        self._most_bytes = most_bytes
-        self._images = self._bytes = 0
+        self._arena_bytes = arena_bytes
         self._connection: Connection | None = None
         self._opening = asyncio.Lock()
+        self.device = device
+        self.loaded: set[str] = set()
+        """digests of the models in its memory"""
+        self.rows_waiting = 0
+        self.starts = 0
 
-    async def rank(
-        self, model: Servable, images: Sequence[bytes], *, top: int, tensor: str = ""
-    ) -> list[Ranking]:
-        """The ``top`` classes of each image.
+    async def ask(self, model: Servable, job: Rows | Images) -> tuple[Answer, float]:
+        """The answer, and how many seconds its first row waited in the engine.
 
-        Raises EngineFailureError, BusyError (too much waits already), UnavailableError (the engine
+        Raises EngineFailureError, BusyError (no room for its bytes), UnavailableError (the engine
         ended, or did not answer within ``engine_timeout_seconds``). A caller that is cancelled
-        frees its place, and the engine drops what it had not begun.
+        frees its place at once, and the engine drops what it had not begun.
         """
-        with self._admitted(images):
-            outcome = await self._ask(await self._connected(), model, images, top, tensor)
+        self.rows_waiting += job.count
+        try:
+            connection = await self.connected()
+            outcome = await self._asked(connection, model, job)
+        finally:
+            self.rows_waiting -= job.count
         if isinstance(outcome, Failure):
             raise EngineFailureError(outcome.cause, outcome.message, outcome.image)
-        return _checked(outcome, model, len(images))
+        return _checked(outcome, model, job), outcome.queued
 
-    @property
-    def images_waiting(self) -> int:
-        """How many images wait for an answer."""
-        return self._images
+    async def connected(self) -> Connection:
+        """The engine, started unless it runs. Raises UnavailableError."""
+        async with self._opening:
+            if self._connection is None or self._connection.lost:
+                self._connection = await self._start()
+            return self._connection
 
     @property
     def pid(self) -> int | None:
         """The engine's process; None while there is none."""
-        if self._connection is None or self._connection.lost:
-            return None
-        return self._connection.pid
+        return self._connection.pid if self._connection and not self._connection.lost else None
+
+    @property
+    def arena(self) -> Arena | None:
+        """The memory shared with the engine that runs."""
+        return self._connection.arena if self._connection and not self._connection.lost else None
 
     def forget(self, sha256: str) -> None:
         """The engine shall free the memory of this model, if it has it."""
+        self.loaded.discard(sha256)
         if self._connection is not None:
             self._connection.forget(sha256)
 
@@ -103,51 +124,33 @@ class EngineClient:
             if self._connection is not None:
                 await self._connection.close()
 
-    @contextmanager
-    def _admitted(self, images: Sequence[bytes]) -> Iterator[None]:
-        size = sum(map(len, images))
-        if self._images + len(images) > self._most_images or self._bytes + size > self._most_bytes:
-            raise BusyError(
-                f"{self._images} images wait for an answer already; try again later",
-                retry_after=RETRY_SECONDS,
-            )
-        self._images += len(images)
-        self._bytes += size
+    async def _start(self) -> Connection:
+        self.loaded.clear()
+        self.starts += 1
+        arena = Arena(self._arena_bytes)
         try:
-            yield
+            # not in another thread: the engine ends with the thread that started it
+            process, ours = self._spawn(self._settings, self.device, arena)
         finally:
-            self._images -= len(images)
-            self._bytes -= size
+            arena.close_descriptor()
+        return await Connection.open(process, ours, arena, self._notice)
 
-    async def _connected(self) -> Connection:
-        async with self._opening:
-            if self._connection is None or self._connection.lost:
-                # not in another thread: the engine ends with the thread that started it
-                self._connection = await Connection.open(*self._spawn(self._settings))
-            return self._connection
+    def _notice(self, notice: Notice) -> None:
+        if isinstance(notice, Loaded):
+            self.loaded.add(notice.model)
+        elif isinstance(notice, Evicted):
+            self.loaded.discard(notice.model)
+        self._on_notice(notice)
 
-    async def _ask(
-        self,
-        connection: Connection,
-        model: Servable,
-        images: Sequence[bytes],
-        top: int,
-        tensor: str,
-    ) -> Answer | Failure:
-        question = Predict(
-            id=connection.number(),
-            model=model.sha256,
-            file=str(model.file),
-            input=model.input,
-            sizes=tuple(map(len, images)),
-            top=top,
-            tensor=tensor,
-        )
+    async def _asked(
+        self, connection: Connection, model: Servable, job: Rows | Images
+    ) -> Output | Failure:
         seconds = self._settings.engine_timeout_seconds
         asked_at = asyncio.get_running_loop().time()
+        number = connection.number()
         try:
             async with asyncio.timeout(seconds):
-                return await connection.ask(question, images)
+                return await _put(connection, number, model, job, seconds)
         except TimeoutError as error:
             if connection.heard_at < asked_at:  # not a word to anybody: it hangs
                 connection.kill()
@@ -158,14 +161,54 @@ class EngineClient:
                 retry_after=RETRY_SECONDS,
             ) from error
         finally:
-            connection.give_up(question.id)
+            connection.give_up(number)
 
 
-def _checked(answer: Answer, model: Servable, images: int) -> list[Ranking]:
+def _put(
+    connection: Connection, number: int, model: Servable, job: Rows | Images, seconds: float
+) -> Outcome:
+    """Copies the job into shared memory and asks."""
+    sizes = tuple(len(part) for part in job.parts)
+    length = -(-sum(sizes) // ALIGNMENT) * ALIGNMENT
+    question = _question(number, model, job, sizes, seconds)
+    block = connection.arena.take(length + question.answer_bytes)
+    if block is None:
+        raise BusyError("no memory is left for more requests", retry_after=RETRY_SECONDS)
+    _fill(block, job, sizes)
+    places = {"begin": block.begin, "answer": block.begin + length}
+    return connection.ask(question.model_copy(update=places), block)
+
+
+def _question(
+    number: int, model: Servable, job: Rows | Images, sizes: tuple[int, ...], seconds: float
+) -> Question:
+    common = {
+        "id": number,
+        "network": model.network,
+        "input": model.input,
+        "classes": model.classes,
+        "seconds": seconds,
+        "begin": 0,
+        "answer": 0,
+    }
+    if isinstance(job, Images):
+        return Predict.model_construct(**common, sizes=sizes)  # type: ignore[arg-type]
+    return Infer.model_construct(**common, dtype=job.dtype, count=job.count)  # type: ignore[arg-type]
+
+
+def _fill(block: Block, job: Rows | Images, sizes: tuple[int, ...]) -> None:
+    begin = block.begin
+    for part, size in zip(job.parts, sizes, strict=True):
+        block.view(begin, begin + size)[:] = part
+        begin += size
+
+
+def _checked(output: Output, model: Servable, job: Rows | Images) -> Answer:
     """What the engine says is believed only as far as it makes sense."""
-    fits = len(answer.rankings) == images and all(
-        index < model.classes for ranking in answer.rankings for index, _ in ranking
-    )
-    if not fits:
-        raise UnavailableError("the inference engine gave an answer that does not fit the model")
-    return list(answer.rankings)
+    size = 4 * job.count * model.classes
+    logits, rest = output.data[:size], output.data[size:]
+    base = rest[:size] if rest else None
+    if not is_finite(logits) or (base and not is_finite(base)):
+        raise UnavailableError("the inference engine gave an answer that is no number")
+    flagged = tuple(byte != 0 for byte in rest[size:]) if base is not None else None
+    return Answer(job.count, model.classes, logits, base, flagged)

@@ -1,4 +1,4 @@
-"""One engine process: its socket, and the requests that it owes an answer."""
+"""One engine process: its socket, its memory, and the requests that it owes an answer."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import asyncio
 import itertools
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextvars import Context
+from dataclasses import dataclass
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
 from service.inference import frames
+from service.inference.arena import Arena, Block
 from service.inference.frames import FrameError
 from service.inference.messages import (
     FROM_ENGINE,
     Answer,
     Cancel,
+    Computed,
+    Dropped,
+    Evicted,
     Failure,
     Forget,
+    Last,
     Loaded,
-    Predict,
+    Notice,
+    Question,
     Ready,
 )
 
@@ -29,37 +36,67 @@ log = structlog.get_logger()
 
 _GRACE_SECONDS = 1.0
 
-Outcome = asyncio.Future[Answer | Failure]
-
 
 class EngineLostError(Exception):
     """The engine ended before it answered."""
 
 
+@dataclass(frozen=True, eq=False)
+class Output:
+    """The bytes of an answer, and how long its first row waited in the engine."""
+
+    data: bytes
+    queued: float
+
+
+Outcome = asyncio.Future[Output | Failure]
+
+
+@dataclass(frozen=True, eq=False)
+class _Owed:
+    question: Question
+    block: Block
+    outcome: Outcome
+
+
 class Connection:
-    """Belongs to the event loop that opened it. Once it is lost it stays lost."""
+    """Belongs to the event loop that opened it. Once it is lost it stays lost.
+
+    A request's block is the engine's until the engine says that it is done with it, also when
+    nobody waits for the answer any more.
+    """
 
     def __init__(
         self,
         process: subprocess.Popen[bytes],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        arena: Arena,
+        on_notice: Callable[[Notice], None],
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
-        self._owed: dict[int, Outcome] = {}
+        self._on_notice = on_notice
+        self._owed: dict[int, _Owed] = {}
         self._numbers = itertools.count(1)
+        self.arena = arena
         self.lost = False
         self.heard_at = _now()
         # in a context of its own: its log lines are not those of the request that came first
         self._life = asyncio.create_task(self._live(), context=Context())
 
     @classmethod
-    async def open(cls, process: subprocess.Popen[bytes], ours: socket.socket) -> Connection:
+    async def open(
+        cls,
+        process: subprocess.Popen[bytes],
+        ours: socket.socket,
+        arena: Arena,
+        on_notice: Callable[[Notice], None],
+    ) -> Connection:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         log.info("engine_started", pid=process.pid)
-        return cls(process, reader, writer)
+        return cls(process, reader, writer, arena, on_notice)
 
     @property
     def pid(self) -> int:
@@ -71,27 +108,28 @@ class Connection:
         """A number for the next request."""
         return next(self._numbers)
 
-    def ask(self, question: Predict, images: Sequence[bytes]) -> Outcome:
-        """Sends the request; the outcome raises EngineLostError when the engine ends first."""
+    def ask(self, question: Question, block: Block) -> Outcome:
+        """Sends the request, whose input is in ``block`` already; the block is freed at its end.
+        The outcome raises EngineLostError when the engine ends first."""
         outcome: Outcome = asyncio.get_running_loop().create_future()
         if self.lost:
             outcome.set_exception(EngineLostError())
             return outcome
-        self._owed[question.id] = outcome
-        self._send(question, images)
+        self._owed[question.id] = _Owed(question, block, outcome)
+        self._send(question)
         return outcome
 
     def give_up(self, number: int) -> None:
         """Nobody waits for that outcome any more; the engine is told if it still works on it."""
-        if self._owed.pop(number, None) is not None:
+        if number in self._owed:
             self._send(Cancel(id=number))
 
     def forget(self, sha256: str) -> None:
         self._send(Forget(model=sha256))
 
-    def _send(self, message: BaseModel, payload: Sequence[bytes] = ()) -> None:
-        if not self.lost:  # no drain: the requests that may wait are bounded (client.py)
-            self._writer.writelines(frames.encode(message, payload))
+    def _send(self, message: BaseModel) -> None:
+        if not self.lost:  # no drain: the requests that may wait are bounded (admission.py)
+            self._writer.write(frames.encode(message))
 
     # Listening
 
@@ -103,24 +141,28 @@ class Connection:
 
     async def _listen(self) -> None:
         try:
-            while (frame := await frames.receive(self._reader)) is not None:
+            while (text := await frames.receive(self._reader)) is not None:
                 self.heard_at = _now()
-                self._take(FROM_ENGINE.validate_json(frame[0]))
+                self._take(FROM_ENGINE.validate_json(text))
         except (FrameError, ValidationError) as error:
             log.error("engine_talks_nonsense", pid=self.pid, error=str(error)[:500])
 
-    def _take(self, message: Ready | Loaded | Answer | Failure) -> None:
+    def _take(self, message: Ready | Notice | Last) -> None:
         match message:
             case Ready():
                 log.info("engine_ready", pid=self.pid, device=message.device)
-            case Loaded():
-                log.info("model_loaded", sha256=message.model, seconds=message.seconds)
-            case Answer() | Failure():
-                outcome = self._owed.pop(message.id, None)
-                if outcome is not None and not outcome.done():
-                    outcome.set_result(message)
+            case Loaded() | Evicted() | Computed():
+                self._on_notice(message)
+            case Answer() | Failure() | Dropped():
+                owed = self._owed.pop(message.id, None)
+                if owed is not None:
+                    _settle(owed, message)
 
     # The end
+
+    async def ended(self) -> None:
+        """Returns when the engine is gone."""
+        await asyncio.shield(self._life)
 
     def kill(self) -> None:
         """At once; the requests in flight learn of it."""
@@ -144,10 +186,25 @@ class Connection:
             return
         self.lost = True
         self._writer.transport.abort()  # close() would first wait for the engine to read
-        for outcome in self._owed.values():
-            if not outcome.done():
-                outcome.set_exception(EngineLostError())
+        for owed in self._owed.values():
+            owed.block.free()
+            if not owed.outcome.done():
+                owed.outcome.set_exception(EngineLostError())
         self._owed.clear()
+
+
+def _settle(owed: _Owed, message: Last) -> None:
+    """Takes the answer out of the block before the block is given to somebody else."""
+    if not owed.outcome.done():
+        if isinstance(message, Answer):
+            begin = owed.question.answer
+            data = bytes(owed.block.view(begin, begin + owed.question.answer_bytes))
+            owed.outcome.set_result(Output(data, message.queued))
+        elif isinstance(message, Failure):
+            owed.outcome.set_result(message)
+        else:
+            owed.outcome.set_exception(EngineLostError())
+    owed.block.free()
 
 
 def _now() -> float:

@@ -1,4 +1,4 @@
-"""Frames on the socket between the web process and the engine: lengths, a JSON header, raw bytes.
+"""Frames on the socket between the web process and the engine: a length, and a message as JSON.
 
 No pickle: the engine holds what hostile images made of it, and unpickling would let it in here.
 """
@@ -7,51 +7,47 @@ from __future__ import annotations
 
 import struct
 from asyncio import IncompleteReadError, StreamReader
-from collections.abc import Sequence
 from io import BufferedReader
 
 from pydantic import BaseModel
 
-_LENGTHS = struct.Struct("!IQ")
-MOST_HEADER_BYTES = 16 << 20
-MOST_PAYLOAD_BYTES = 4 << 30
+_LENGTH = struct.Struct("!I")
+MOST_BYTES = 1 << 20
 
 
 class FrameError(Exception):
     """The other side sent what is no frame."""
 
 
-def encode(message: BaseModel, payload: Sequence[bytes] = ()) -> list[bytes]:
-    """The pieces of one frame, to be written in this order."""
-    header = message.model_dump_json().encode()
-    return [_LENGTHS.pack(len(header), sum(map(len, payload))), header, *payload]
+def encode(message: BaseModel) -> bytes:
+    """One frame."""
+    text = message.model_dump_json().encode()
+    return _LENGTH.pack(len(text)) + text
 
 
-async def receive(reader: StreamReader) -> tuple[bytes, bytes] | None:
-    """The next frame's header and payload; None at the end. Raises FrameError."""
+async def receive(reader: StreamReader) -> bytes | None:
+    """The next frame's message; None at the end. Raises FrameError."""
     try:
-        header, payload = _lengths(await reader.readexactly(_LENGTHS.size))
-        return await reader.readexactly(header), await reader.readexactly(payload)
+        return await reader.readexactly(_length(await reader.readexactly(_LENGTH.size)))
     except (IncompleteReadError, ConnectionError):
         return None
 
 
-def read(stream: BufferedReader) -> tuple[bytes, bytes] | None:
+def read(stream: BufferedReader) -> bytes | None:
     """As :func:`receive`, for a thread that may wait."""
     try:
-        prefix = stream.read(_LENGTHS.size)
-        if len(prefix) < _LENGTHS.size:
+        prefix = stream.read(_LENGTH.size)
+        if len(prefix) < _LENGTH.size:
             return None
-        header_length, payload_length = _lengths(prefix)
-        header, payload = stream.read(header_length), stream.read(payload_length)
+        length = _length(prefix)
+        text = stream.read(length)
     except ConnectionError:
         return None
-    whole = len(header) == header_length and len(payload) == payload_length
-    return (header, payload) if whole else None
+    return text if len(text) == length else None
 
 
-def _lengths(prefix: bytes) -> tuple[int, int]:
-    header, payload = _LENGTHS.unpack(prefix)
-    if header > MOST_HEADER_BYTES or payload > MOST_PAYLOAD_BYTES:
-        raise FrameError(f"a frame of {header} + {payload} bytes")
-    return header, payload
+def _length(prefix: bytes) -> int:
+    length: int = _LENGTH.unpack(prefix)[0]
+    if length > MOST_BYTES:
+        raise FrameError(f"a frame of {length} bytes")
+    return length

@@ -1,5 +1,7 @@
 """What the web process and the engine say to each other. Both ends import this; it needs no torch.
 
+Images, tensors and logits do not pass here but through the memory that both ends share
+(:mod:`service.inference.arena`): a question says where its input lies and where its answer goes.
 The engine decodes hostile images, so the web process believes nothing that comes from it before
 these classes have checked it.
 """
@@ -14,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 from polarizer.description import InputSpec
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Seconds = Annotated[FiniteFloat, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
 Ranked = tuple[Annotated[int, Field(ge=0)], Annotated[FiniteFloat, Field(ge=0, le=1.001)]]
 Ranking = tuple[Ranked, ...]
 """The classes of one image, most probable first: ``(index of the logit, probability)``."""
@@ -26,17 +30,65 @@ class _Message(BaseModel):
 # To the engine
 
 
-class Predict(_Message):
-    """Classify images. The frame's payload is their bytes, one after the other."""
+class Network(_Message):
+    """What is to be in memory: the artefact, and its alarm where that is on."""
 
-    kind: Literal["predict"] = "predict"
-    id: int
     model: Sha256
     file: Annotated[str, Field(description="where the artefact lies, absolute")]
+    alarm: Sha256 | None = None
+    alarm_file: Annotated[str | None, Field(description="where the alarm's file lies")] = None
+
+    @property
+    def key(self) -> str:
+        """Equal for equal networks."""
+        return f"{self.model}+{self.alarm}" if self.alarm else self.model
+
+
+class _Question(_Message):
+    id: int
+    network: Network
     input: InputSpec
-    sizes: Annotated[tuple[int, ...], Field(description="bytes of each image in the payload")]
-    top: Annotated[int, Field(ge=1)]
-    tensor: Annotated[str, Field(description="the type of rows; empty: encoded images")] = ""
+    classes: Annotated[int, Field(ge=1)]
+    seconds: Annotated[Seconds, Field(description="after which nobody waits any more")]
+    begin: Annotated[Count, Field(description="where the input lies, bytes from the start")]
+    answer: Annotated[Count, Field(description="where the answer goes")]
+
+    @property
+    def rows(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def answer_bytes(self) -> int:
+        """Logits, float32 ``(rows, classes)``; with an alarm those of the base model too, and a
+        byte a row that says whether it is flagged."""
+        logits = 4 * self.rows * self.classes
+        return 2 * logits + self.rows if self.network.alarm else logits
+
+
+class Predict(_Question):
+    """Classify encoded images, which lie one after the other."""
+
+    kind: Literal["predict"] = "predict"
+    sizes: Annotated[tuple[Count, ...], Field(description="bytes of each image")]
+
+    @property
+    def rows(self) -> int:
+        return len(self.sizes)
+
+
+class Infer(_Question):
+    """Classify rows of the model's size, NCHW. None at all: only see that the model is loaded."""
+
+    kind: Literal["infer"] = "infer"
+    dtype: Literal["float32", "uint8"]
+    count: Count
+
+    @property
+    def rows(self) -> int:
+        return self.count
+
+
+Question = Predict | Infer
 
 
 class Cancel(_Message):
@@ -47,13 +99,14 @@ class Cancel(_Message):
 
 
 class Forget(_Message):
-    """Free the memory of this model."""
+    """Free the memory of this model, with and without its alarm."""
 
     kind: Literal["forget"] = "forget"
     model: Sha256
 
 
-# From the engine
+# From the engine. Every question gets exactly one Answer, Failure or Dropped, and from then on the
+# engine does not touch its memory any more.
 
 
 class Cause(StrEnum):
@@ -62,6 +115,7 @@ class Cause(StrEnum):
     IMAGE = "image"  # it cannot be decoded
     FILE = "file"  # the artefact is not there, or is not the bytes of its digest
     MODEL = "model"  # the artefact cannot be loaded, or its network fails
+    LATE = "late"  # its time was over before its turn came
     ENGINE = "engine"  # a fault of ours
 
 
@@ -73,19 +127,39 @@ class Ready(_Message):
 
 
 class Loaded(_Message):
-    """A model was loaded."""
+    """A model was loaded, or (``again``) computes by another backend from now on."""
 
     kind: Literal["loaded"] = "loaded"
     model: Sha256
-    seconds: float
+    seconds: Seconds
+    nbytes: Count
+    backend: Annotated[str, Field(max_length=32)]
+    again: bool = False
+
+
+class Evicted(_Message):
+    """A model left memory to make room."""
+
+    kind: Literal["evicted"] = "evicted"
+    model: Sha256
+
+
+class Computed(_Message):
+    """One batch."""
+
+    kind: Literal["computed"] = "computed"
+    model: Sha256
+    rows: Count
+    seconds: Seconds
+    alarms: Count
 
 
 class Answer(_Message):
-    """One ranking an image, in the order of the request."""
+    """The answer lies in memory. ``queued``: seconds from the question to its first batch."""
 
     kind: Literal["answer"] = "answer"
     id: int
-    rankings: tuple[Ranking, ...]
+    queued: Seconds
 
 
 class Failure(_Message):
@@ -98,8 +172,22 @@ class Failure(_Message):
     image: int | None = None
 
 
-ToEngine = Annotated[Predict | Cancel | Forget, Field(discriminator="kind")]
-FromEngine = Annotated[Ready | Loaded | Answer | Failure, Field(discriminator="kind")]
+class Dropped(_Message):
+    """A request that was cancelled."""
 
-TO_ENGINE: TypeAdapter[Predict | Cancel | Forget] = TypeAdapter(ToEngine)
-FROM_ENGINE: TypeAdapter[Ready | Loaded | Answer | Failure] = TypeAdapter(FromEngine)
+    kind: Literal["dropped"] = "dropped"
+    id: int
+
+
+Last = Answer | Failure | Dropped
+"""What ends a request."""
+Notice = Loaded | Evicted | Computed
+"""What is worth counting."""
+
+ToEngine = Annotated[Predict | Infer | Cancel | Forget, Field(discriminator="kind")]
+FromEngine = Annotated[
+    Ready | Loaded | Evicted | Computed | Answer | Failure | Dropped, Field(discriminator="kind")
+]
+
+TO_ENGINE: TypeAdapter[Predict | Infer | Cancel | Forget] = TypeAdapter(ToEngine)
+FROM_ENGINE: TypeAdapter[Ready | Notice | Last] = TypeAdapter(FromEngine)

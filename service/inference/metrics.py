@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from service.inference.messages import Computed, Evicted, Loaded, Notice
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
@@ -50,6 +53,42 @@ class ModelMetrics:
     """requests that were refused because too much waited"""
     backend: str = ""
     """the one that computes now; empty while it is not in memory"""
+
+
+class Metrics:
+    """Collects what engines say and what is asked. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self.models: defaultdict[str, ModelMetrics] = defaultdict(ModelMetrics)
+        self._ids: dict[str, str] = {}
+
+    def asked(self, model_id: str, sha256: str, rows: int) -> ModelMetrics:
+        """A request; what engines say of this digest counts for this model from now on."""
+        self._ids[sha256] = model_id
+        metrics = self.models[model_id]
+        metrics.requests += 1
+        metrics.rows += rows
+        return metrics
+
+    def notice(self, notice: Notice) -> None:
+        """What an engine says."""
+        metrics = self.models[self._ids.get(notice.model, notice.model)]
+        match notice:
+            case Loaded():
+                metrics.backend = notice.backend
+                if not notice.again:
+                    metrics.load_seconds.observe(notice.seconds)
+            case Evicted():
+                metrics.evictions += 1
+                metrics.backend = ""
+            case Computed():
+                metrics.batch_rows.observe(notice.rows)
+                metrics.inference_seconds.observe(notice.seconds)
+                metrics.alarms += notice.alarms
+
+    def forget(self, sha256: str) -> None:
+        """The model is gone, and what was counted of it too."""
+        self.models.pop(self._ids.pop(sha256, sha256), None)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Starts the engine's process: a fresh interpreter that inherits one socket and no secret."""
+"""Starts the engine's process: a fresh interpreter that inherits one socket, one piece of memory,
+and no secret."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import service
 from service.errors import UnavailableError
+from service.inference.arena import Arena
 from service.settings import Settings
 
 PASSED_ON = (
@@ -19,7 +21,9 @@ PASSED_ON = (
 )
 
 
-def spawn(settings: Settings) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def spawn(
+    settings: Settings, device: str, arena: Arena
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """The process and our end of its socket; closing that end tells the engine to go.
 
     To be called from a thread that lives as long as the engine shall: Linux ends the engine with
@@ -28,7 +32,7 @@ def spawn(settings: Settings) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            return _start(settings, theirs), ours
+            return _start(settings, device, theirs, arena), ours
         except OSError as error:
             ours.close()
             raise UnavailableError(
@@ -36,20 +40,25 @@ def spawn(settings: Settings) -> tuple[subprocess.Popen[bytes], socket.socket]:
             ) from error
 
 
-def _start(settings: Settings, connection: socket.socket) -> subprocess.Popen[bytes]:
+def _start(
+    settings: Settings, device: str, connection: socket.socket, arena: Arena
+) -> subprocess.Popen[bytes]:
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
     command = [
         *(sys.executable, "-P", "-m", "service.inference.engine"),
         *("--socket", str(connection.fileno())),
         *("--parent", str(os.getpid())),
-        *("--device", settings.device),
+        *("--memory", str(arena.descriptor), "--memory-bytes", str(arena.nbytes)),
+        *("--device", device),
+        *("--backends", ",".join(settings.engine_backends)),
         *("--max-models", str(settings.engine_max_models)),
+        *("--model-bytes", str(settings.engine_model_bytes)),
     ]
     return subprocess.Popen(  # noqa: S603 - every word is ours
         command,
         cwd=settings.cache_dir,
         env=environment(settings.cache_dir, os.environ),
-        pass_fds=(connection.fileno(),),
+        pass_fds=(connection.fileno(), arena.descriptor),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -63,6 +72,7 @@ def environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:
         "HOME": str(folder),
         "PYTHONPATH": str(Path(service.__file__).resolve().parent.parent),
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",  # fewer pools that each keep what was freed
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
     }

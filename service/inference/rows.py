@@ -1,7 +1,8 @@
-"""Tensors on their way through the web process: raw bytes with their shape, never numbers."""
+"""Tensors on their way through the web process: raw bytes with their shape."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,21 @@ class Rows:
                 f"{self.count} rows of {self.dtype} {self.shape} take {expected} bytes, these are"
                 f" {self.data.nbytes}"
             )
+
+    @property
+    def parts(self) -> Sequence[memoryview]:
+        return (self.data.cast("B"),)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Encoded images: jpeg, png or webp."""
+
+    parts: Sequence[bytes]
+
+    @property
+    def count(self) -> int:
+        return len(self.parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -23,9 +24,15 @@ def main() -> None:
     connection = socket.socket(fileno=options.socket)
 
     from service.inference.engine.loading import choose_device
+    from service.inference.engine.memory import Memory
+    from service.inference.engine.scheduling import Room
     from service.inference.engine.serving import Engine
 
-    Engine(connection, choose_device(options.device), options.max_models).serve()
+    memory = Memory(options.memory, options.memory_bytes)
+    room = Room(options.max_models, options.model_bytes)
+    gc.freeze()  # what is there now stays: tidying up looks at the rest only
+    backends = [name for name in options.backends.split(",") if name]
+    Engine(connection, memory, choose_device(options.device), room, backends).serve()
     os._exit(0)  # not waiting for the threads that decode and compute
 
 
@@ -34,7 +41,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--socket", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--device", required=True)
-    parser.add_argument("--max-models", type=int, required=True)
+    parser.add_argument("--backends", default="")
+    for limit in ("--memory", "--memory-bytes", "--max-models", "--model-bytes"):
+        parser.add_argument(limit, type=int, required=True)
     return parser.parse_args()
 
 

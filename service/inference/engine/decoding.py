@@ -8,18 +8,6 @@ from torch import Tensor
 from polarizer.datasets.decoding import decode_image
 from polarizer.description import InputSpec
 from polarizer.errors import DatasetImagesError
-from service.inference.messages import Predict
-
-
-def read_row(encoded: bytes, question: Predict) -> Tensor:
-    """A row of the model's size, 0 … 255: from an image, or from raw numbers."""
-    spec = question.input
-    if not question.tensor:
-        return decode(encoded, spec)
-    dtype: torch.dtype = getattr(torch, question.tensor)
-    pixels = torch.frombuffer(bytearray(encoded), dtype=dtype)
-    pixels = pixels.reshape(spec.channels, spec.height, spec.width)
-    return pixels if dtype == torch.uint8 else pixels * 255
 
 
 def decode(encoded: bytes, spec: InputSpec) -> Tensor:

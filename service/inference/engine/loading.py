@@ -1,18 +1,24 @@
-"""From a file of the cache to a network on the device."""
+"""From the files of the cache to a model that computes on the device."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel
 
+from polarizer.alarm import load_alarm
 from polarizer.artefact import load_artefact
-from polarizer.classifier import Classifier
-from service.inference.messages import Loaded
+from service.inference.engine.backends import EagerBackend
+from service.inference.engine.improving import Improvement, Source, candidates
+from service.inference.engine.served import ServedModel
+from service.inference.messages import Loaded, Network
+
+Load = Callable[[Network], ServedModel]
 
 
 class DamagedFileError(Exception):
@@ -20,18 +26,62 @@ class DamagedFileError(Exception):
 
 
 def loader(
-    device: torch.device, send: Callable[[BaseModel], None]
-) -> Callable[[str, Path], Classifier]:
-    """A function that loads an artefact; it raises DamagedFileError and PolarizerError."""
+    device: torch.device, send: Callable[[BaseModel], None], backends: Collection[str] = ()
+) -> Load:
+    """A function that loads a network; it raises DamagedFileError and PolarizerError.
 
-    def load(sha256: str, file: Path) -> Classifier:
-        started = time.monotonic()
-        check_digest(sha256, file)
-        classifier = load_artefact(file).classifier.to(device)
-        send(Loaded(model=sha256, seconds=round(time.monotonic() - started, 3)))
-        return classifier
+    What it returns can compute at once. A faster one of ``backends`` (none named: of all) takes
+    over when it is found.
+    """
+
+    def load(network: Network) -> ServedModel:
+        began = time.monotonic()
+        source = read(network)
+        served = ServedModel(
+            EagerBackend(source.network(fused=False), device),
+            calibration=source.calibration,
+            fall_back=lambda: EagerBackend(read(network).network(fused=False), device),
+        )
+        say = partial(_say, send, network, served)
+        say(began, again=False)
+        makes = candidates(source, device, backends)
+        if makes:
+            spec, file = source.purified.spec, _choice_file(network)
+            Improvement(spec, served, device, makes, file, say).start()
+        return served
 
     return load
+
+
+def _say(
+    send: Callable[[BaseModel], None],
+    network: Network,
+    served: ServedModel,
+    began: float,
+    *,
+    again: bool = True,
+) -> None:
+    seconds = round(time.monotonic() - began, 3)
+    name, nbytes = served.backend.name, served.nbytes
+    send(Loaded(model=network.model, seconds=seconds, nbytes=nbytes, backend=name, again=again))
+
+
+def _choice_file(network: Network) -> Path:
+    """Beside the artefact, of this network and no other."""
+    return Path(network.file).with_name(f"{network.key}.backend.json")
+
+
+def read(network: Network) -> Source:
+    """The classifier, and its base model where the alarm is on. Raises DamagedFileError and
+    PolarizerError."""
+    file = Path(network.file)
+    check_digest(network.model, file)
+    loaded = load_artefact(file)
+    if network.alarm is None or network.alarm_file is None:
+        return Source(loaded.classifier)
+    alarm_file = Path(network.alarm_file)
+    check_digest(network.alarm, alarm_file)
+    return Source(loaded.classifier, *load_alarm(alarm_file, loaded))
 
 
 def check_digest(sha256: str, file: Path) -> None:

@@ -1,65 +1,165 @@
-"""A request inside the engine: it collects one ranking an image, and answers once."""
+"""A request inside the engine: its rows are computed in pieces, and it ends once."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from service.inference.messages import Answer, Cause, Failure, Predict, Ranking
+from service.inference.engine.memory import Memory
+from service.inference.messages import Answer, Cause, Dropped, Failure, Infer, Last, Question
 
-Send = Callable[[Answer | Failure], None]
+
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """Of some rows: float32 ``(N, K)`` on the CPU; with an alarm the base model's too, and bool
+    ``(N,)``."""
+
+    logits: Tensor
+    base: Tensor | None = None
+    flagged: Tensor | None = None
+
+    def part(self, begin: int, end: int) -> Logits:
+        return Logits(
+            self.logits[begin:end],
+            None if self.base is None else self.base[begin:end],
+            None if self.flagged is None else self.flagged[begin:end],
+        )
 
 
 class Request:
-    """Touched by the threads that read, decode, load and compute."""
+    """Touched by the threads that read, decode, load and compute.
 
-    def __init__(self, question: Predict, send: Send) -> None:
+    Its memory is the web process's again as soon as its last message is sent. So whoever reads or
+    writes there holds the request, and the last message waits until nobody does.
+    """
+
+    def __init__(self, question: Question, memory: Memory, send: Callable[[Last], None]) -> None:
         self.question = question
+        self._memory = memory
         self._send = send
-        self._rankings: dict[int, Ranking] = {}
-        self._over = False
         self._lock = threading.Lock()
+        self._left = question.rows
+        self._holders = 0
+        self._last: Last | None = None
+        self._arrived = time.monotonic()
+        self._queued: float | None = None
 
     @property
     def is_over(self) -> bool:
         """Answered, failed or given up: nothing more needs doing."""
-        return self._over
+        return self._last is not None
 
-    def rank(self, image: int, ranking: Ranking) -> None:
-        """The classes of one image; the last one completes the answer."""
+    @property
+    def is_late(self) -> bool:
+        """Nobody waits any more."""
+        return time.monotonic() - self._arrived > self.question.seconds
+
+    def rows(self) -> Tensor:
+        """The input of an :class:`Infer`: ``(N, C, H, W)``, in shared memory."""
+        question = self.question
+        if not isinstance(question, Infer):
+            raise TypeError("only tensors lie in memory as rows")
+        spec = question.input
+        shape = (question.count, spec.channels, spec.height, spec.width)
+        return self._memory.tensor(question.begin, getattr(torch, question.dtype), shape)
+
+    def encoded(self, begin: int, nbytes: int) -> bytes:
+        """A part of the input, copied; ``begin`` counts from the start of the input."""
+        return self._memory.copy(self.question.begin + begin, nbytes)
+
+    # Holding
+
+    def hold(self) -> bool:
+        """Whether the request still needs work; then it must be let go of."""
         with self._lock:
-            self._rankings[image] = ranking
-            if len(self._rankings) < len(self.question.sizes) or self._over:
-                return
-            self._over = True
-        rankings = tuple(self._rankings[image] for image in sorted(self._rankings))
-        self._send(Answer(id=self.question.id, rankings=rankings))
+            if self.is_over:
+                return False
+            self._holders += 1
+            return True
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            last = self._last if not self._holders else None
+        if last is not None:
+            self._send(last)
+
+    # Ending. Only the first of these counts.
+
+    def begin(self) -> None:
+        """Its first batch is being computed."""
+        if self._queued is None:
+            self._queued = time.monotonic() - self._arrived
+
+    def answer(self, start: int, found: Logits) -> None:
+        """The logits of rows from ``start``; those of the last rows complete the answer. The
+        caller holds the request."""
+        self._write(start, found)
+        with self._lock:
+            self._left -= len(found.logits)
+            is_complete = not self._left
+        if is_complete:
+            self._end(Answer(id=self.question.id, queued=self._queued or 0.0))
 
     def fail(self, cause: Cause, message: str, image: int | None = None) -> None:
-        """The first failure is the answer."""
-        with self._lock:
-            if self._over:
-                return
-            self._over = True
-        self._send(Failure(id=self.question.id, cause=cause, message=message, image=image))
+        failure = Failure(id=self.question.id, cause=cause, message=message[:1000], image=image)
+        self._end(failure)
 
     def drop(self) -> None:
         """Nobody waits for the answer any more."""
+        self._end(Dropped(id=self.question.id))
+
+    def _end(self, message: Last) -> None:
         with self._lock:
-            self._over = True
+            if self.is_over:
+                return
+            self._last = message
+            if self._holders:
+                return
+        self._send(message)
+
+    def _write(self, start: int, found: Logits) -> None:
+        """In the layout that ``answer_bytes`` of the question describes."""
+        question, end = self.question, start + len(found.logits)
+        shape = (question.rows, question.classes)
+        size = 4 * question.rows * question.classes
+        where = question.answer
+        self._memory.tensor(where, torch.float32, shape)[start:end] = found.logits
+        if found.base is not None and found.flagged is not None and question.network.alarm:
+            self._memory.tensor(where + size, torch.float32, shape)[start:end] = found.base
+            flags = self._memory.tensor(where + 2 * size, torch.uint8, (question.rows,))
+            flags[start:end] = found.flagged
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """One decoded image: uint8 ``(C, H, W)`` of the model's size."""
+class Piece:
+    """Rows of one request that lie together: uint8 or float32 ``(N, C, H, W)``, from ``start``."""
 
     request: Request
-    image: int
+    start: int
     pixels: Tensor
+    is_ours: bool = False
+    """decoded here, so that it takes memory beside the shared one"""
 
     @property
-    def model(self) -> str:
-        return self.request.question.model
+    def key(self) -> str:
+        return self.request.question.network.key
+
+    @property
+    def rows(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes if self.is_ours else 0
+
+    def split(self, rows: int) -> tuple[Piece, Piece]:
+        """The first ``rows``, and the rest."""
+        first = Piece(self.request, self.start, self.pixels[:rows], self.is_ours)
+        rest = Piece(self.request, self.start + rows, self.pixels[rows:], self.is_ours)
+        return first, rest

@@ -1,4 +1,5 @@
-"""The engine's threads: one reads the socket, some decode, one computes, one loads each model.
+"""The engine's threads: one reads the socket, some decode, one puts batches together, one computes,
+one writes to the socket, one loads each model.
 
 Whatever a request or a model causes is that request's failure. Whatever else goes wrong ends the
 process, and the web process starts a new one.
@@ -11,95 +12,181 @@ import os
 import queue
 import socket
 import threading
+import time
+from collections.abc import Collection
 from contextlib import suppress
 
 import torch
 from pydantic import BaseModel
+from torch import Tensor
 
+from polarizer.errors import DatasetImagesError, ModelValueError
 from service.inference import frames
+from service.inference.engine.assembling import assemble, parted
 from service.inference.engine.blame import blame, blaming
-from service.inference.engine.computing import compute
-from service.inference.engine.decoding import read_row
+from service.inference.engine.decoding import decode
 from service.inference.engine.loading import loader
-from service.inference.engine.requests import Request, Row
-from service.inference.engine.scheduling import Batch, Scheduler
+from service.inference.engine.memory import Memory
+from service.inference.engine.requests import Logits, Piece, Request
+from service.inference.engine.scheduling import Batch, Room, Scheduler
+from service.inference.engine.served import ServedModel
+from service.inference.engine.tidying import Tidier
 from service.inference.messages import (
     TO_ENGINE,
-    Answer,
     Cancel,
-    Failure,
+    Computed,
+    Evicted,
     Forget,
+    Infer,
+    Last,
     Predict,
+    Question,
     Ready,
 )
 
 DECODERS = min(4, os.cpu_count() or 1)
 
-Encoded = tuple[Request, int, bytes]
+Encoded = tuple[Request, int, int, int]
+"""an image of a request: which, where it begins, its size"""
+Assembled = tuple[Batch[ServedModel], Tensor]
 
 
 class Engine:
     """Answers what comes over the socket until its other end is closed."""
 
-    def __init__(self, connection: socket.socket, device: torch.device, max_models: int) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        memory: Memory,
+        device: torch.device,
+        room: Room,
+        backends: Collection[str] = (),
+    ) -> None:
         self._connection = connection
-        self._sending = threading.Lock()
+        self._memory = memory
         self._device = device
-        self._scheduler = Scheduler(loader(device, self._send), blame, max_models)
+        self._tidier = Tidier()
+        self._scheduler = Scheduler(loader(device, self._send, backends), blame, room, self._left)
         self._encoded: queue.SimpleQueue[Encoded] = queue.SimpleQueue()
+        self._assembled: queue.SimpleQueue[Assembled] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[BaseModel] = queue.SimpleQueue()
         self._requests: dict[int, Request] = {}
 
     def serve(self) -> None:
         """Returns at the end of the socket."""
-        for work in (self._compute, *[self._decode] * DECODERS):
+        for work in (self._assemble, self._compute, self._write, *[self._decode] * DECODERS):
             threading.Thread(target=work, daemon=True).start()
         self._send(Ready(device=str(self._device)))
         with self._connection.makefile("rb") as stream:
-            while (frame := frames.read(stream)) is not None:
-                self._obey(TO_ENGINE.validate_json(frame[0]), frame[1])
+            while (text := frames.read(stream)) is not None:
+                self._obey(TO_ENGINE.validate_json(text))
 
-    def _obey(self, message: Predict | Cancel | Forget, payload: bytes) -> None:
+    def _obey(self, message: Predict | Infer | Cancel | Forget) -> None:
         match message:
             case Predict():
-                self._accept(message, payload)
+                request = self._accept(message)
+                ends = itertools.accumulate(message.sizes)
+                for image, (size, end) in enumerate(zip(message.sizes, ends, strict=True)):
+                    self._encoded.put((request, image, end - size, size))
+            case Infer():
+                request = self._accept(message)
+                self._scheduler.put(Piece(request, 0, request.rows()))
             case Cancel():
-                if request := self._requests.pop(message.id, None):
-                    self._scheduler.drop(request)
+                if request_ := self._requests.get(message.id):
+                    self._scheduler.drop(request_)
             case Forget():
                 self._scheduler.forget(message.model)
 
-    def _accept(self, question: Predict, payload: bytes) -> None:
-        request = self._requests[question.id] = Request(question, self._finish)
-        ends = list(itertools.accumulate(question.sizes))
-        for image, (size, end) in enumerate(zip(question.sizes, ends, strict=True)):
-            self._encoded.put((request, image, payload[end - size : end]))
+    def _accept(self, question: Question) -> Request:
+        request = self._requests[question.id] = Request(question, self._memory, self._finish)
+        return request
 
     # In threads of their own
 
     def _decode(self) -> None:
         while True:
-            request, image, encoded = self._encoded.get()
-            if not request.is_over:
+            request, image, begin, size = self._encoded.get()
+            if request.hold():
                 with blaming([request], image):
-                    pixels = read_row(encoded, request.question)
-                    self._scheduler.put(Row(request, image, pixels))
+                    pixels = decode(request.encoded(begin, size), request.question.input)
+                    self._scheduler.put(Piece(request, image, pixels[None], is_ours=True))
+                request.let_go()
+            del request
+
+    def _assemble(self) -> None:
+        while True:
+            batch = self._scheduler.take()
+            try:
+                self._assembled.put((batch, assemble(batch.pieces)))
+            except (RuntimeError, MemoryError) as error:  # no memory left, in all likelihood
+                blame(error, {piece.request for piece in batch.pieces})
+                self._let_go(batch)
+            del batch
 
     def _compute(self) -> None:
         while True:
-            self._answer(self._scheduler.take())
+            batch, pixels = self._assembled.get()
+            with blaming({piece.request for piece in batch.pieces}):
+                found = self._computed(batch, pixels)
+                for piece, part in parted(batch.pieces, found):
+                    _answer(piece, part)
+            self._let_go(batch)
+            del batch, pixels  # so that a model that leaves is freed
 
-    def _answer(self, batch: Batch) -> None:
-        with blaming({row.request for row in batch.rows}):
-            rankings = compute(batch.classifier, batch.rows, self._device)
-            for row, ranking in zip(batch.rows, rankings, strict=True):
-                row.request.rank(row.image, ranking)
+    def _computed(self, batch: Batch[ServedModel], pixels: Tensor) -> Logits:
+        classes = batch.pieces[0].request.question.classes
+        if not batch.rows:
+            return Logits(torch.empty(0, classes), torch.empty(0, classes), torch.empty(0))
+        for piece in batch.pieces:
+            piece.request.begin()
+        started = time.monotonic()
+        found = batch.served.compute(pixels)
+        if found.logits.shape[1] != classes:
+            raise ModelValueError("the network does not have the classes of its description")
+        alarms = 0 if found.flagged is None else int(found.flagged.sum())
+        model = batch.key.partition("+")[0]
+        seconds = time.monotonic() - started
+        self._send(Computed(model=model, rows=batch.rows, seconds=seconds, alarms=alarms))
+        return found
+
+    def _let_go(self, batch: Batch[ServedModel]) -> None:
+        self._scheduler.done(batch)
+        for piece in batch.pieces:
+            piece.request.let_go()
+
+    def _write(self) -> None:
+        while True:
+            messages = [self._outbox.get()]
+            with suppress(queue.Empty):
+                while True:
+                    messages.append(self._outbox.get_nowait())
+            with suppress(ConnectionError):  # whoever reads the socket sees its end
+                self._connection.sendall(b"".join(map(frames.encode, messages)))
 
     # Sending
 
-    def _finish(self, message: Answer | Failure) -> None:
+    def _finish(self, message: Last) -> None:
         self._requests.pop(message.id, None)
         self._send(message)
 
+    def _left(self, key: str, made_room: bool) -> None:
+        if made_room:
+            self._send(Evicted(model=key.partition("+")[0]))
+        self._tidier.ask()
+
     def _send(self, message: BaseModel) -> None:
-        with self._sending, suppress(ConnectionError):  # whoever reads the socket sees its end
-            self._connection.sendall(b"".join(frames.encode(message)))
+        self._outbox.put(message)
+
+
+def _answer(piece: Piece, found: Logits) -> None:
+    """Writes the piece's part; a row that is no number fails its own request only."""
+    numbers = found.logits if found.base is None else torch.cat([found.logits, found.base])
+    if bool(numbers.isfinite().all()):
+        piece.request.answer(piece.start, found)
+        return
+    of_rows = piece.pixels.flatten(1).isfinite().all(1)
+    row = int(of_rows.to(torch.uint8).argmin())
+    with blaming([piece.request], piece.start + row):
+        if not of_rows[row]:
+            raise DatasetImagesError("a pixel is NaN or infinite")
+        raise ModelValueError("the network answers with numbers that are not finite")

@@ -25,6 +25,8 @@ def served(folder: Path) -> Iterator[Site]:
     settings = Settings(
         data_dir=folder / "data",
         engine_max_models=MAX_MODELS,
+        engine_backends=("fused",),
+        engine_timeout_seconds=120,
         max_image_bytes=1 << 20,
         **TEST_LIMITS,
     )

@@ -1,81 +1,115 @@
-"""Engines that do what an engine must not; needs no torch. Each ends when told to cancel."""
+"""Engines that do what an engine must not; needs no torch. Each ends when told to cancel, but for
+the one that lets go."""
 
 from __future__ import annotations
 
+import mmap
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
 
 from service.inference import frames
+from service.inference.arena import Arena
 from service.inference.client import Spawn
-from service.inference.messages import TO_ENGINE, Answer, Cancel, Predict
+from service.inference.messages import (
+    TO_ENGINE,
+    Answer,
+    Cancel,
+    Dropped,
+    Infer,
+    Predict,
+    Question,
+)
 from service.settings import Settings
 
 
 def spawning(how: str) -> Spawn:
     """In place of ``service.inference.process.spawn``."""
 
-    def spawn(settings: Settings) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    def spawn(
+        settings: Settings, device: str, arena: Arena
+    ) -> tuple[subprocess.Popen[bytes], socket.socket]:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", __name__, str(theirs.fileno()), how]
-            return subprocess.Popen(command, pass_fds=(theirs.fileno(),)), ours
+            descriptors = (theirs.fileno(), arena.descriptor)
+            command = [sys.executable, "-m", __name__, *map(str, descriptors), str(arena.nbytes)]
+            return subprocess.Popen([*command, how], pass_fds=descriptors), ours
 
     return spawn
 
 
+@dataclass(frozen=True)
+class End:
+    """The engine's end of the socket, and its memory."""
+
+    connection: socket.socket
+    memory: mmap.mmap
+
+    def send(self, message: BaseModel) -> None:
+        self.connection.sendall(frames.encode(message))
+
+    def answer(self, question: Question, value: float) -> None:
+        count = question.rows * question.classes
+        end = question.answer + 4 * count
+        self.memory[question.answer : end] = struct.pack(f"<{count}f", *[value] * count)
+        self.send(Answer(id=question.id, queued=0.0))
+
+
 def main() -> None:
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    with connection.makefile("rb") as stream:
-        while (frame := frames.read(stream)) is not None:
-            question = TO_ENGINE.validate_json(frame[0])
-            if isinstance(question, Predict):
-                _HOW[sys.argv[2]](connection, question)
+    descriptors, nbytes, how = list(map(int, sys.argv[1:3])), int(sys.argv[3]), sys.argv[4]
+    end = End(socket.socket(fileno=descriptors[0]), mmap.mmap(descriptors[1], nbytes))
+    with end.connection.makefile("rb") as stream:
+        while (text := frames.read(stream)) is not None:
+            question = TO_ENGINE.validate_json(text)
+            if isinstance(question, Predict | Infer):
+                _HOW[how](end, question)
             if isinstance(question, Cancel):
-                sys.exit("told to cancel")
+                if how != "let go":
+                    sys.exit("told to cancel")
+                end.send(Dropped(id=question.id))
 
 
-def _answer(connection: socket.socket, question: Predict, *rankings: tuple[int, float]) -> None:
-    answer = Answer(id=question.id, rankings=tuple((ranked,) for ranked in rankings))
-    connection.sendall(b"".join(frames.encode(answer)))
-
-
-def _die(connection: socket.socket, question: Predict) -> None:
+def _die(end: End, question: Question) -> None:
     sys.exit(3)
 
 
-def _keep_silent(connection: socket.socket, question: Predict) -> None:
+def _keep_silent(end: End, question: Question) -> None:
     pass
 
 
-def _talk_nonsense(connection: socket.socket, question: Predict) -> None:
-    connection.sendall(b"\x00\x00\x00\x02" + bytes(8) + b"[]")
+def _talk_nonsense(end: End, question: Question) -> None:
+    end.connection.sendall(b"\x00\x00\x00\x02[]")
 
 
-def _send_too_much(connection: socket.socket, question: Predict) -> None:
-    connection.sendall(b"\xff" * 12)
+def _send_too_much(end: End, question: Question) -> None:
+    end.connection.sendall(b"\xff" * 12)
 
 
-def _name_no_class(connection: socket.socket, question: Predict) -> None:
-    _answer(connection, question, (10_000, 0.5))
+def _drop_unasked(end: End, question: Question) -> None:
+    end.send(Dropped(id=question.id))
 
 
-def _answer_too_little(connection: socket.socket, question: Predict) -> None:
-    _answer(connection, question)
+def _answer_no_number(end: End, question: Question) -> None:
+    end.answer(question, float("nan"))
 
 
-def _behave(connection: socket.socket, question: Predict) -> None:
-    _answer(connection, question, *[(0, 1.0) for _ in question.sizes])
+def _behave(end: End, question: Question) -> None:
+    end.answer(question, 1.0)
 
 
-_HOW: dict[str, Callable[[socket.socket, Predict], None]] = {
+_HOW: dict[str, Callable[[End, Question], None]] = {
     "die": _die,
     "keep silent": _keep_silent,
+    "let go": _keep_silent,
     "talk nonsense": _talk_nonsense,
     "send too much": _send_too_much,
-    "name no class": _name_no_class,
-    "answer too little": _answer_too_little,
+    "drop unasked": _drop_unasked,
+    "answer no number": _answer_no_number,
     "behave": _behave,
 }
 

@@ -18,9 +18,11 @@ from service.records import BlobRecord
 from service.settings import Settings
 from service.storage import open_store
 
+SIZE = 10
+
 
 class Bench:
-    """A cache of two, and a store whose reads are counted."""
+    """A cache with room for two, and a store whose reads are counted."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -39,9 +41,10 @@ class Bench:
         self.cache = self.new_cache()
 
     def new_cache(self) -> ModelCache:
-        return ModelCache(self.settings.cache_dir, self.blobs, 2, self.removed.append)
+        return ModelCache(self.settings.cache_dir, self.blobs, 2 * SIZE, self.removed.append)
 
     def blob(self, content: bytes) -> BlobRecord:
+        content = content.ljust(SIZE, b".")
         path = self.settings.data_dir / "content"
         path.write_bytes(content)
         blob_id = self.blobs.keep(path, hashlib.sha256(content).hexdigest())
@@ -134,7 +137,7 @@ def test_damaged_bytes_never_become_a_file(bench: Bench) -> None:
     with pytest.raises(LostBlobError):
         bench.use(blob)
     assert bench.files() == []
-    stored.write_bytes(b"content")
+    stored.write_bytes(b"content...")
     bench.use(blob)
 
 

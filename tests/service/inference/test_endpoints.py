@@ -26,7 +26,6 @@ from tests.service.inference.artefacts import (
     make_artefact,
     random_images,
 )
-from tests.service.inference.conftest import MAX_MODELS
 from tests.service.test_app import problem
 from tests.waiting import wait_until
 
@@ -140,8 +139,10 @@ def test_many_callers_of_more_models_than_fit_all_get_their_own_answer(
         assert artefact.classifier
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(call, range(150)))
-    assert served.resources.inference.engine.images_waiting == 0
-    assert len(list(served.settings.cache_dir.glob("*"))) <= MAX_MODELS
+    assert served.resources.inference.rows_waiting == 0
+    blocks = served.resources.inference.engines[0].arena
+    assert blocks
+    assert blocks.blocks == 0
 
 
 # What is wrong with a request
@@ -216,7 +217,7 @@ def test_an_empty_body_is_no_image(served: Site, model_id: str) -> None:
 
 
 def engine_pid(site: Site) -> int:
-    pid = site.resources.inference.engine.pid
+    pid = site.resources.inference.engines[0].pid
     assert pid
     return pid
 
@@ -230,7 +231,7 @@ def test_a_killed_engine_fails_what_is_in_flight_and_nothing_else(
     os.kill(pid, signal.SIGSTOP)  # so that the requests are certainly in flight
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(ask, served, model_id, image) for _ in range(4)]
-        wait_until(lambda: served.resources.inference.engine.images_waiting == 4)
+        wait_until(lambda: served.resources.inference.rows_waiting == 4)
         os.kill(pid, signal.SIGKILL)
         for answer in answers:
             body = problem(answer.result(), 503, "unavailable")
@@ -243,7 +244,7 @@ def test_a_killed_engine_fails_what_is_in_flight_and_nothing_else(
 def test_a_client_that_leaves_frees_its_place(served: Site, model_id: str) -> None:
     image = encoded(random_images(1, seed=6)[0])
     assert ask(served, model_id, image).status_code == 200
-    engine = served.resources.inference.engine
+    inference = served.resources.inference
     pid = engine_pid(served)
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -251,8 +252,8 @@ def test_a_client_that_leaves_frees_its_place(served: Site, model_id: str) -> No
             head = f"POST /v1/models/{model_id}/predict HTTP/1.1\r\nHost: localhost\r\n"
             body = f"Content-Type: image/png\r\nContent-Length: {len(image)}\r\n\r\n"
             connection.sendall((head + body).encode() + image)
-            wait_until(lambda: engine.images_waiting == 1)
-        wait_until(lambda: engine.images_waiting == 0)
+            wait_until(lambda: inference.rows_waiting == 1)
+        wait_until(lambda: inference.rows_waiting == 0)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert ask(served, model_id, image).status_code == 200
@@ -266,7 +267,7 @@ def cached(site: Site, artefact: Artefact) -> Path:
 def restart(site: Site) -> None:
     """The next request finds no model in memory."""
     os.kill(engine_pid(site), signal.SIGKILL)
-    wait_until(lambda: site.resources.inference.engine.pid is None)
+    wait_until(lambda: site.resources.inference.engines[0].pid is None)
 
 
 @pytest.mark.parametrize("harm", [lambda path: path.write_bytes(b"harm"), Path.unlink])

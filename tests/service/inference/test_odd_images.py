@@ -105,10 +105,10 @@ def _same_engine(served: Site, model_id: str) -> Iterator[None]:
     """No image may take the engine down."""
     good = encoded(random_images(1, seed=0)[0])
     before = ask(served, model_id, good)
-    pid = served.resources.inference.engine.pid
+    pid = served.resources.inference.engines[0].pid
     yield
     require_same(ask(served, model_id, good), before)
-    assert served.resources.inference.engine.pid == pid
+    assert served.resources.inference.engines[0].pid == pid
 
 
 @pytest.mark.parametrize("name", ANSWERED)

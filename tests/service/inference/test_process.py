@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from service.inference.arena import Arena
 from service.inference.process import environment, spawn
 from service.settings import Settings
 from tests.waiting import wait_until
@@ -27,7 +29,9 @@ def test_the_environment_holds_no_secret(tmp_path: Path, monkeypatch: pytest.Mon
     settings = Settings(data_dir=tmp_path)
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    process, ours = spawn(settings)
+    arena = Arena(1)
+    process, ours = spawn(settings, "cpu", arena)
+    arena.close_descriptor()
     with process, ours:
         found = wait_until(psutil.Process(process.pid).environ)  # empty while exec goes on
         process.kill()
@@ -36,18 +40,27 @@ def test_the_environment_holds_no_secret(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(found) == set(environment(tmp_path, os.environ))
 
 
-def test_it_leads_its_own_session_and_inherits_one_socket(tmp_path: Path) -> None:
-    process, ours = spawn(Settings(data_dir=tmp_path))
+def started(tmp_path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    arena = Arena(1)
+    try:
+        return spawn(Settings(data_dir=tmp_path), "cpu", arena)
+    finally:
+        arena.close_descriptor()
+
+
+def test_it_leads_its_own_session_and_inherits_one_socket_and_one_memory(tmp_path: Path) -> None:
+    process, ours = started(tmp_path)
     with process, ours:
         assert os.getsid(process.pid) == process.pid
         folder = Path(f"/proc/{process.pid}/fd")
         links = [str(link.readlink()) for link in folder.iterdir() if link.name != "2"]
         process.kill()
     assert sum(link.startswith("socket:") for link in links) == 1
+    assert sum("polarizer-tensors" in link for link in links) == 1
 
 
 def test_it_ends_when_the_socket_does(tmp_path: Path) -> None:
-    process, ours = spawn(Settings(data_dir=tmp_path))
+    process, ours = started(tmp_path)
     ours.close()
     assert process.wait(60) == 0
 
@@ -55,9 +68,10 @@ def test_it_ends_when_the_socket_does(tmp_path: Path) -> None:
 _PARENT = """
 import sys, time
 from pathlib import Path
+from service.inference.arena import Arena
 from service.inference.process import spawn
 from service.settings import Settings
-process, ours = spawn(Settings(data_dir=Path(sys.argv[1])))
+process, ours = spawn(Settings(data_dir=Path(sys.argv[1])), "cpu", Arena(1))
 ours.recv(1)  # it says that it is ready
 print(process.pid, flush=True)
 sys.stdin.read()
@@ -79,10 +93,10 @@ def test_it_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
 
 
 def test_it_does_not_start_for_a_parent_that_is_gone() -> None:
-    command = [sys.executable, "-m", "service.inference.engine", "--socket", "0", "--parent", "1"]
-    ended = subprocess.run(
-        [*command, "--device", "cpu", "--max-models", "1"], capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "service.inference.engine", "--parent", "1"]
+    for option in ("--socket", "--memory", "--memory-bytes", "--max-models", "--model-bytes"):
+        command += [option, "0"]
+    ended = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
     assert ended.returncode == 1
     assert "is gone" in ended.stderr
 

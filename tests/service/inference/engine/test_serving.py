@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,22 +12,38 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import BaseModel
+from torch import Tensor
 
 from service.inference import frames
+from service.inference.arena import Arena
 from service.inference.engine import serving
 from service.inference.engine.loading import loader
+from service.inference.engine.memory import Memory
+from service.inference.engine.scheduling import Room
+from service.inference.engine.served import ServedModel
 from service.inference.engine.serving import Engine
 from service.inference.messages import (
     FROM_ENGINE,
     Answer,
     Cancel,
     Cause,
+    Computed,
+    Dropped,
     Failure,
+    Infer,
     Loaded,
+    Network,
+    Notice,
     Predict,
     Ready,
 )
-from tests.service.inference.artefacts import Artefact, encoded, make_artefact, random_images
+from tests.service.inference.artefacts import (
+    SIZE,
+    Artefact,
+    encoded,
+    make_artefact,
+    random_images,
+)
 
 
 class Line:
@@ -34,36 +52,62 @@ class Line:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         self.gate = threading.Event()
+        self.notices: list[Notice] = []
+        self.arena = Arena(1 << 20)
         self._ours, theirs = socket.socketpair()
         self._stream = self._ours.makefile("rb")
-        engine = Engine(theirs, torch.device("cpu"), max_models=1)
+        memory = Memory(self.arena.descriptor, self.arena.nbytes)
+        engine = Engine(theirs, memory, torch.device("cpu"), Room(1, 1 << 30), ["eager"])
         self._thread = threading.Thread(target=engine.serve)
         self._thread.start()
 
-    def send(self, message: BaseModel, *payload: bytes) -> None:
-        self._ours.sendall(b"".join(frames.encode(message, payload)))
+    def send(self, message: BaseModel) -> None:
+        self._ours.sendall(frames.encode(message))
+
+    def _question(self, number: int, data: bytes) -> dict[str, object]:
+        begin, answer = number * 32768, number * 32768 + 30000
+        self.arena.memory[begin : begin + len(data)] = data
+        return {
+            "id": number,
+            "network": Network(model=self.artefact.sha256, file=str(self.artefact.path)),
+            "input": self.artefact.description.input,
+            "classes": 7,
+            "seconds": 1000.0,
+            "begin": begin,
+            "answer": answer // 64 * 64,
+        }
 
     def ask(self, number: int, *images: bytes) -> None:
-        question = Predict(
-            id=number,
-            model=self.artefact.sha256,
-            file=str(self.artefact.path),
-            input=self.artefact.description.input,
-            sizes=tuple(map(len, images)),
-            top=1,
-        )
-        self.send(question, *images)
+        sizes = tuple(map(len, images))
+        question = self._question(number, b"".join(images))
+        self.send(Predict.model_validate({**question, "sizes": sizes}))
+
+    def infer(self, number: int, pixels: Tensor) -> None:
+        question = self._question(number, pixels.numpy().tobytes())
+        dtype = str(pixels.dtype).removeprefix("torch.")
+        self.send(Infer.model_validate({**question, "dtype": dtype, "count": len(pixels)}))
+
+    def logits(self, number: int, rows: int) -> Tensor:
+        begin = (number * 32768 + 30000) // 64 * 64
+        data = bytearray(self.arena.memory[begin : begin + 4 * 7 * rows])
+        return torch.frombuffer(data, dtype=torch.float32).reshape(rows, 7)
 
     def hear(self) -> BaseModel:
-        frame = frames.read(self._stream)
-        assert frame
-        return FROM_ENGINE.validate_json(frame[0])
+        """The next message that is about a request."""
+        while True:
+            text = frames.read(self._stream)
+            assert text
+            message = FROM_ENGINE.validate_json(text)
+            if not isinstance(message, Loaded | Computed):
+                return message
+            self.notices.append(message)
 
     def close(self) -> None:
         self.gate.set()
         self._stream.close()
         self._ours.close()
-        self._thread.join(10)
+        self._thread.join(60)
+        self.arena.close_descriptor()
         assert not self._thread.is_alive(), "the engine goes on after the end of its socket"
 
 
@@ -71,12 +115,12 @@ class Line:
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     gated: list[Line] = []
 
-    def gated_loader(device, send):
-        load = loader(device, send)
+    def gated_loader(device, send, backends):
+        load = loader(device, send, backends)
 
-        def wait_and_load(sha256: str, file: Path):
-            assert gated[0].gate.wait(10)
-            return load(sha256, file)
+        def wait_and_load(network: Network) -> ServedModel:
+            assert gated[0].gate.wait(60)
+            return load(network)
 
         return wait_and_load
 
@@ -87,19 +131,38 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
     gated[0].close()
 
 
-IMAGE = encoded(random_images(1, seed=0)[0])
+IMAGES = random_images(3, seed=0)
+IMAGE = encoded(IMAGES[0])
+
+
+def expected(line: Line, pixels: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return line.artefact.classifier(pixels)
+
+
+def test_images_and_tensors_of_both_types_get_the_same_logits(line: Line) -> None:
+    line.gate.set()
+    line.ask(1, *map(encoded, IMAGES))
+    line.infer(2, IMAGES)
+    line.infer(3, IMAGES / 255)
+    for _ in range(3):
+        answer = line.hear()
+        assert isinstance(answer, Answer)
+        torch.testing.assert_close(line.logits(answer.id, 3), expected(line, IMAGES / 255))
+    computed = [notice for notice in line.notices if isinstance(notice, Computed)]
+    assert sum(notice.rows for notice in computed) == 9
 
 
 def test_a_request_given_up_is_never_answered(line: Line) -> None:
     line.ask(1, IMAGE, IMAGE)
     line.send(Cancel(id=1))
     line.send(Cancel(id=99))
+    assert line.hear() == Dropped(id=1)
     line.ask(2, IMAGE)
     line.gate.set()
-    assert isinstance(line.hear(), Loaded)
     answer = line.hear()
     assert isinstance(answer, Answer)
-    assert (answer.id, len(answer.rankings)) == (2, 1)
+    assert answer.id == 2
 
 
 def test_an_unreadable_image_fails_at_once_and_names_itself(line: Line) -> None:
@@ -107,6 +170,19 @@ def test_an_unreadable_image_fails_at_once_and_names_itself(line: Line) -> None:
     failure = line.hear()  # the model is still being loaded
     assert isinstance(failure, Failure)
     assert (failure.id, failure.cause, failure.image) == (1, Cause.IMAGE, 1)
+
+
+def test_rows_that_are_no_numbers_fail_alone(line: Line) -> None:
+    broken = torch.rand(2, 3, SIZE, SIZE)
+    broken[1, 0, 0, 0] = float("nan")
+    line.infer(1, broken)
+    line.infer(2, IMAGES)
+    line.gate.set()  # both are in one batch now
+    heard = {message.id: message for message in (line.hear(), line.hear())}  # type: ignore[attr-defined]
+    assert isinstance(heard[1], Failure)
+    assert heard[1].cause is Cause.IMAGE
+    assert isinstance(heard[2], Answer)
+    torch.testing.assert_close(line.logits(2, 3), expected(line, IMAGES / 255))
 
 
 def test_a_network_that_fails_fails_its_request(
@@ -117,9 +193,8 @@ def test_a_network_that_fails_fails_its_request(
 
     line.gate.set()
     with monkeypatch.context() as patch:
-        patch.setattr(serving, "compute", fail)
+        patch.setattr(ServedModel, "compute", fail)
         line.ask(1, IMAGE)
-        assert isinstance(line.hear(), Loaded)
         failure = line.hear()
     assert isinstance(failure, Failure)
     assert failure.cause is Cause.ENGINE
@@ -127,3 +202,11 @@ def test_a_network_that_fails_fails_its_request(
     assert "secret details" in caplog.text
     line.ask(2, IMAGE)
     assert isinstance(line.hear(), Answer)
+
+
+def test_memory_has_an_end() -> None:
+    descriptor = os.memfd_create("test") if hasattr(os, "memfd_create") else -1
+    os.truncate(descriptor, mmap.PAGESIZE)
+    with pytest.raises(ValueError, match="buffer"):
+        Memory(descriptor, mmap.PAGESIZE).tensor(0, torch.float32, (mmap.PAGESIZE,))
+    os.close(descriptor)
