@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from polarizer.conditional.passes import answer
+from polarizer.conditional.passes import answer, both_answers
 from polarizer.description import InputSpec
 from polarizer.errors import DatasetFormatError
 
@@ -38,8 +38,19 @@ class Classifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits ``(N, K)``; :class:`DatasetFormatError` when the images are of another shape."""
+        return answer(self.module, self._prepared(pixels))
+
+    def answers(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """``(purified, base)`` logits, each ``(N, K)``, where a polarizer is told the base's class.
+
+        Both come from one pass up to that polarizer. Raises what :meth:`forward` raises, and
+        :class:`ConfigError` for a network without such a polarizer.
+        """
+        return both_answers(self.module, self._prepared(pixels))
+
+    def _prepared(self, pixels: Tensor) -> Tensor:
         self.check_shape(pixels)
-        return answer(self.module, (pixels - self.mean) / self.std)
+        return (pixels - self.mean) / self.std
 
     def check_shape(self, pixels: Tensor) -> None:
         """Raise :class:`DatasetFormatError` unless ``pixels`` is ``(N, C, H, W)`` as the spec."""

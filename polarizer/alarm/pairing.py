@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from polarizer.classifier import Classifier
+from polarizer.conditional.layer import conditioned_layers
 
 TOLERANCE = 1e-4
 _ROOT = "module"
@@ -70,12 +71,26 @@ class SideBySide(nn.Module):
         return torch.cat([self.purified(pixels), self.base(pixels)])
 
 
+class Conditioned(nn.Module):
+    """A classifier whose polarizer is told the base model's class, and so computes both anyway."""
+
+    def __init__(self, purified: Classifier) -> None:
+        super().__init__()
+        self.purified = purified
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """``(N, C, H, W)`` in [0, 1] → ``(2N, K)``."""
+        return torch.cat(self.purified.answers(pixels))
+
+
 def pair(purified: Classifier, base: Classifier) -> nn.Module:
     """A network that answers ``(2N, K)`` to pixels ``(N, C, H, W)``: the logits of ``purified``,
     then those of ``base``. It takes both apart, so neither is to be used any more.
 
     Both must be of one architecture, and on one device.
     """
+    if conditioned_layers(purified):
+        return Conditioned(purified)
     both = SideBySide(purified, base)
     pixels = _probe(purified)
     with torch.inference_mode():

@@ -49,7 +49,7 @@ class ReplicatedPolarizer(nn.Module):
         counts = torch.bincount(classes, minlength=len(self.shifts)).tolist()
         changes = [
             part @ self.deviations[number] + self.shifts[number]
-            for number, part in enumerate(features[order].split(counts))
+            for number, part in enumerate(torch.split(features[order], counts))
             if len(part)
         ]
         return features + torch.cat(changes)[order.argsort()]
@@ -100,11 +100,10 @@ class AttentivePolarizer(nn.Module):
     def forward(self, features: Tensor, classes: Tensor) -> Tensor:
         """(N, P, C), (N,) → (N, P, C)."""
         keys = layer_norm(features, features.shape[-1:]) @ self.keys
-        products = (keys * self.queries[classes][:, None]).unflatten(2, (HEADS, -1))
+        products = _in_heads(keys * self.queries[classes][:, None])
         attention = (products.sum(3) / math.sqrt(EMBEDDING / HEADS)).sigmoid()
-        values = (features @ self.values).unflatten(2, (HEADS, -1))
-        attended = (values * attention[..., None]).flatten(2) @ self.mixing
-        return features + features @ self.deviation + self.shift + attended
+        values = _in_heads(features @ self.values) * attention[..., None]
+        return features + features @ self.deviation + self.shift + values.flatten(2) @ self.mixing
 
 
 def form(
@@ -118,6 +117,10 @@ def form(
         return ReplicatedPolarizer(channels, classes)
     kind = EmbeddedPolarizer if method is Method.E_CNPD else AttentivePolarizer
     return kind(channels, classes, generator)
+
+
+def _in_heads(features: Tensor) -> Tensor:
+    return features.reshape(*features.shape[:2], HEADS, -1)
 
 
 def drawn(shape: tuple[int, int], generator: torch.Generator | None) -> Tensor:

@@ -61,9 +61,8 @@ class ConditionedLayer(LayerWrapper):
     def _polarized(self, features: Tensor, classes: Tensor) -> Tensor:
         spatial = isinstance(self.layer, nn.Conv2d)
         rows = features.movedim(1, -1) if spatial else features
-        of_rows = _for_rows(classes, len(rows))
-        changed = self.polarizer(rows.reshape(len(rows), -1, rows.shape[-1]), of_rows)
-        changed = changed.reshape(rows.shape)
+        positions = rows.flatten(1, -2) if rows.ndim > 2 else rows[:, None]
+        changed = self.polarizer(positions, _for_rows(classes, len(rows))).reshape(rows.shape)
         return changed.movedim(-1, 1) if spatial else changed
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from polarizer.conditional.layer import Base, ConditionedLayer, conditioned, conditioned_layers
+from polarizer.errors import ConfigError
 
 RUNNING = threading.RLock()
 """Held while a network stands under a condition: that is state of its layers."""
@@ -39,12 +40,20 @@ def answer(module: nn.Module, inputs: Tensor) -> Tensor:
         return both_answers(module, inputs)[0]
 
 
+@torch.compiler.disable
 def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """``(purified, base)`` logits, each (N, K), of a network with a conditioned layer.
 
     Where they name different classes, a trigger may have been seen. No gradient passes from the
     purified logits through the choice of the class.
+
+    Raises :class:`ConfigError` in a trace: it would keep the classes of its example for ever.
     """
+    if torch.jit.is_tracing():
+        raise ConfigError(
+            "a network with a class-conditioned polarizer cannot be traced or exported: "
+            "each image decides which polarizer it passes"
+        )
     with RUNNING, Replay(module) as replay:
         with conditioned(module, Base.BASE):
             base = logits_of(module(inputs))
@@ -68,6 +77,8 @@ class Replay:
 
     def __init__(self, module: nn.Module) -> None:
         self._layers = conditioned_layers(module)
+        if not self._layers:
+            raise ConfigError("the network holds no class-conditioned polarizer: it has one answer")
         self._around = list(_around(module, next(iter(self._layers))))
         self._patched: list[nn.Module] = []
         self._noted: list[tuple[nn.Module, Any]] = []

@@ -7,10 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from polarizer.alarm.pairing import pair
+from polarizer.classifier import Classifier
 from polarizer.conditional.layer import Base, attach_conditioned, conditioned
 from polarizer.conditional.passes import answer, both_answers, logits_of
 from polarizer.config import Method
-from tests.polarizer.networks import CLASSES, TinyCnn
+from polarizer.errors import ConfigError
+from tests.polarizer.networks import CLASSES, SPEC, TinyCnn, tiny_classifier
 
 IMAGES = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -130,6 +133,23 @@ def test_no_module_is_left_with_a_memory(broken: str) -> None:
     assert not any("forward" in module.__dict__ for module in network.modules())
     with pytest.raises(Exception, match="was not told a class"):
         network.down(torch.rand(8, 8, 4, 4))  # type: ignore[operator]
+
+
+def test_a_classifier_gives_both_answers_and_the_alarm_takes_them() -> None:
+    network = polarized(TinyCnn())
+    classifier = Classifier(network, SPEC)
+    purified, base = classifier.answers(IMAGES)
+    assert torch.equal(classifier(IMAGES), purified)
+    assert not torch.equal(purified, base)
+    assert torch.equal(pair(classifier, tiny_classifier())(IMAGES), torch.cat([purified, base]))
+    with pytest.raises(ConfigError, match="one answer"):
+        tiny_classifier().answers(IMAGES)
+
+
+def test_it_is_not_traced_into_a_network_of_fixed_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.jit, "is_tracing", lambda: True)
+    with pytest.raises(ConfigError, match="cannot be traced"):
+        answer(polarized(TinyCnn()), IMAGES)
 
 
 def test_threads_do_not_disturb_each_other() -> None:
