@@ -4,7 +4,8 @@
     python -m benchmarks.defense --models ../shared/data/badnets --images 2500 500 --seeds 0 1 2 \\
         --backdoorbench ../BackdoorBench --out benchmarks/results/defense.json
 
-Models are those that ``python -m benchmarks.attacks`` made, or any folders named with --models.
+Models are those that ``python -m benchmarks.attacks`` made and any folders named with --models;
+when folders are named, of those made only what --only names.
 """
 
 from __future__ import annotations
@@ -73,23 +74,21 @@ def open_results(options: argparse.Namespace) -> Results:
     about = about_machine(options.device, options.threads) | {
         "ours": options.methods[0],
         "settings": dict(options.set),
-        "rival_share": options.rival_share,
     }
     if options.resume and options.out.exists():
         return Results(options.out, about, read_results(options.out).rows)
     return Results(options.out, about)
 
 
-def find_models(given: list[Path] | None, only: list[str], skip: list[str]) -> list[Path]:
-    """The folders to use, by name; an error says what to run when there are none."""
-    if given:
-        return given
-    found = sorted(path.parent for path in MODELS.glob("*/attack.json"))
-    kept = [path for path in found if not only or any(part in path.name for part in only)]
-    kept = [path for path in kept if not any(part in path.name for part in skip)]
-    if not kept:
+def find_models(given: list[Path], only: list[str], skip: list[str]) -> list[Path]:
+    """The folders given, and those made: all when none is given, else those that ``only`` names."""
+    made = sorted(path.parent for path in MODELS.glob("*/attack.json"))
+    if only or given:
+        made = [path for path in made if any(part in path.name for part in only)]
+    kept = [path for path in made if not any(part in path.name for part in skip)]
+    if not kept and not given:
         raise SystemExit(f"no model in {MODELS} fits; make some: python -m benchmarks.attacks")
-    return kept
+    return [*kept, *given]
 
 
 def show(began: float, row: Row) -> None:
@@ -134,8 +133,8 @@ def _options() -> argparse.Namespace:
         prog="benchmarks.defense", description=(__doc__ or "").partition("\n")[0]
     )
     add = parser.add_argument
-    add("--models", nargs="+", type=Path, help="folders; by default all that were made")
-    add("--only", nargs="+", default=[], metavar="PART", help="models with this in their name")
+    add("--models", nargs="+", type=Path, default=[], help="folders with models")
+    add("--only", nargs="+", default=[], metavar="PART", help="made models with this in the name")
     add("--skip", nargs="+", default=[], metavar="PART", help="but none with this")
     add("--data", type=Path, default=Path("../shared/data"), help="where the images lie")
     add("--methods", nargs="+", default=["stage"], help="ours; times are divided by the first")

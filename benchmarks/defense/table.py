@@ -53,15 +53,16 @@ def summarise(rows: Iterable[Row], ours: str) -> list[Summary]:
     Models without a backdoor are left out (:func:`on_clean_models`), and what failed.
     """
     kept = [row for row in rows if row.attack != NO_BACKDOOR]
-    return _by_size_and_defense(kept, ours)
+    return by_size_and_defense(kept, ours)
 
 
 def on_clean_models(rows: Iterable[Row], ours: str) -> list[Summary]:
     """The same for models without a backdoor, where only ACC lost, time and memory mean much."""
-    return _by_size_and_defense([row for row in rows if row.attack == NO_BACKDOOR], ours)
+    return by_size_and_defense([row for row in rows if row.attack == NO_BACKDOOR], ours)
 
 
-def _by_size_and_defense(rows: Sequence[Row], ours: str) -> list[Summary]:
+def by_size_and_defense(rows: Sequence[Row], ours: str) -> list[Summary]:
+    """:func:`summarise` for whatever models there are."""
     kept = [row for row in rows if row.defense != NOTHING and not row.problem]
     sizes = sorted({row.images for row in kept}, reverse=True)
     names = list(dict.fromkeys(row.defense for row in kept))

@@ -1,0 +1,33 @@
+"""The standing texts of the page."""
+
+INTRODUCTION = """\
+# Repairs compared
+
+Every number on this page was measured by `python -m benchmarks.defense`, and the page is made from
+the committed JSON in `benchmarks/results/` by `python -m benchmarks.defense.page`; only the last
+section holds figures of papers. `make bench-defense` repeats the small table.
+
+- **ACC**: accuracy on clean test images. **ASR**: share of triggered test images that get the class
+  their attacker wants. **R-ACC**: share of them that get their true class. **DER**:
+  `[max(0, ASR drop) - max(0, ACC drop) + 1] / 2`. All in percent; lost ACC in points.
+- **worst**: over all single runs; the other numbers are averages, first over the seeds of a model,
+  then over models.
+- **seconds**: of the defense alone, without reading the model or measuring it. **÷ ours**: divided
+  by the seconds of our default on the same model, images and seed. Defenses take turns, each in a
+  process of its own with the same number of threads. **MB**: peak memory beyond the loaded model
+  and images (resident set on a CPU, the allocator's peak on CUDA).
+- **≈**: only a part of the published work was done (see below), and its time extrapolated.
+- Clean images are drawn class by class, by seed; a model with fewer images than a table names
+  appears with all that there are. Test images and triggers choose nothing.
+"""
+
+RIVALS = """\
+## The rivals
+
+Written from their papers, in float32, with the papers' settings: `ft` is plain fine-tuning (100
+epochs of SGD at 0.01 with momentum, batches of 256, cosine schedule); `ft_sam` is FT-SAM (Zhu et
+al., ICCV 2023; the same and `rho` 2); `i_bau` is I-BAU (Zeng et al., ICLR 2022; three rounds, five
+fixed-point iterations, Adam at 0.001). `official_npd` is BackdoorBench's own code, run from a
+checkout that is not part of this repository, with its CIFAR-10 configuration in float32 and its
+evaluation on the test set switched off. It supports PreAct-ResNet18 only.
+"""

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from benchmarks.defense.profiling import Case, Phases, as_lines, measure, phases
+from polarizer import optimisation
+from polarizer.config import PurifyConfig
+
+CASE = Case("reference", images=40, width=1, resolution=8)
+
+
+def test_a_phase_does_not_count_what_runs_within_it() -> None:
+    spent = Phases()
+    inner = spent.timed("inner", lambda: time.sleep(0.02))
+    outer = spent.timed("outer", inner)
+    began = time.perf_counter()
+    outer()
+    total = time.perf_counter() - began
+    assert spent.seconds["inner"] >= 0.02
+    assert sum(spent.seconds.values()) <= total
+    assert spent.seconds["outer"] == pytest.approx(total - spent.seconds["inner"], abs=total / 2)
+
+
+def test_checks_count_all_that_runs_within_them() -> None:
+    spent = Phases()
+    spent.timed("checks", spent.timed("inner", lambda: None))()
+    assert set(spent.seconds) == {"checks"}
+
+
+def test_a_phase_that_raises_ends() -> None:
+    spent = Phases()
+
+    def fails() -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        spent.timed("checks", fails)()
+    spent.timed("inner", lambda: None)()
+    assert set(spent.seconds) == {"checks", "inner"}
+
+
+def test_functions_are_themselves_again_afterwards() -> None:
+    before = optimisation._check
+    with phases():
+        assert optimisation._check is not before
+    assert optimisation._check is before
+
+
+def test_a_case_is_measured_by_phase() -> None:
+    config = PurifyConfig(steps=2, check_every=1)
+    measured = measure(CASE, config, torch.device("cpu"))
+    assert measured.steps == 2
+    assert sum(measured.shares.values()) == pytest.approx(1)
+    assert {"inner problem", "backward", "optimiser", "checks"} <= set(measured.shares)
+    assert "reference" in as_lines([measured])
