@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix test demo serve clean
+.PHONY: help setup check fix test demo serve bench-defense clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 			exit 1; }; \
 		echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing into $(VENV); the first time takes minutes"
-	@$(PIP) install -c constraints.txt -e '.[service,worker,demo,dev]'
+	@$(PIP) install -c constraints.txt -e '.[service,worker,demo,bench,dev]'
 	@touch $@
 
 check: setup ## lint, types, deployment files; changes nothing
@@ -51,6 +51,20 @@ demo: setup ## repair a backdoored model through the real service
 
 serve: setup ## the embedded service on 127.0.0.1:8000, data in ./data
 	$(BIN)/python -m service serve
+
+# DATA holds the shared images and the badnets model; BACKDOORBENCH=PATH adds BackdoorBench's own NPD.
+DATA          ?= ../shared/data
+BACKDOORBENCH ?=
+BENCH_SMALL   := digits-small_cnn-badnets digits-small_cnn-blended digits-small_cnn-sig \
+                 digits-small_cnn-wanet digits-small_cnn-clean
+BENCH         := $(BIN)/python -m benchmarks.defense --out benchmarks/results/defense-small.json \
+                 --data $(DATA) --threads 2 $(if $(BACKDOORBENCH),--backdoorbench $(BACKDOORBENCH))
+
+bench-defense: setup ## the small table of repairs beside rivals; two cores, under 30 minutes
+	$(BIN)/python -m benchmarks.attacks --suite small --data $(DATA) --only $(BENCH_SMALL)
+	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 50 --seeds 0 1 2
+	$(BENCH) --models $(DATA)/badnets --images 500 --rival-share 0.1 --resume
+	$(BIN)/python -m benchmarks.defense.page
 
 clean: ## remove what setup and the embedded service made
 	rm -rf $(VENV) data build dist *.egg-info
