@@ -135,6 +135,7 @@ def _is_referenced() -> ColumnElement[bool]:
         UploadRecord.blob_id,
         InputRecord.blob_id,
         ModelRecord.blob_id,
+        ModelRecord.alarm_blob_id,
         DefenseRecord.report_blob_id,
     )
     return or_(*(exists().where(column == BlobRecord.id) for column in columns))

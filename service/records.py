@@ -151,7 +151,11 @@ class ModelRecord(Record):
     method: Mapped[str]
     numbers: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
-    blob: Mapped[BlobRecord] = relationship(lazy="joined")
+    alarm: Mapped[dict[str, Any] | None]  # polarizer.alarm.facts.Calibration; none was calibrated
+    alarm_on: Mapped[bool] = mapped_column(default=True)
+    alarm_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
+    blob: Mapped[BlobRecord] = relationship(lazy="joined", foreign_keys=blob_id)
+    alarm_blob: Mapped[BlobRecord | None] = relationship(lazy="joined", foreign_keys=alarm_blob_id)
     __table_args__ = (Index(None, "tenant", "id"),)
 
 

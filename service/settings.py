@@ -93,6 +93,12 @@ class Settings(BaseSettings):
         BeforeValidator(_comma_separated),
         Field(description="to choose from, comma separated; empty: all that are there"),
     ] = ()
+    engine_preload: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="names or ids of models, comma separated"),
+    ] = ()
     engine_max_models: Annotated[int, Field(ge=1)] = 64
     engine_model_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
 

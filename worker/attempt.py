@@ -19,7 +19,7 @@ from service.defenses.states import Stage
 from service.records import DefenseRecord
 from service.settings import Settings
 from worker.inputs import fetch_inputs
-from worker.job import Job, Limits
+from worker.job import ALARM_FILE, Job, Limits
 from worker.lease import LeaseKeeper
 from worker.outcome import Failed, Outcome, Succeeded
 from worker.patience import patiently
@@ -123,7 +123,13 @@ class Attempt:
             report,
             artefact_blob_id=self._keep(artefact, facts.sha256),
             report_blob_id=self._keep(report_file, digest_of(report_file)),
+            alarm_blob_id=self._keep_alarm(job, kept) if report.alarm else None,
         )
+
+    def _keep_alarm(self, job: Job, kept: Path) -> str:
+        path, limit = kept / "alarm.safetensors", job.limits.file_bytes
+        facts = take_artefact(self._folder, path, max_bytes=limit, name=ALARM_FILE)
+        return self._keep(path, facts.sha256)
 
     def _keep(self, path: Path, sha256: str) -> str:
         self._keeper.check()

@@ -19,6 +19,7 @@ INPUTS = "in"
 OUTPUTS = "out"
 SCRATCH = "tmp"
 ARTEFACT_FILE = f"{OUTPUTS}/model.safetensors"
+ALARM_FILE = f"{OUTPUTS}/alarm.safetensors"
 REPORT_FILE = f"{OUTPUTS}/report.json"
 STDERR_FILE = "stderr.log"
 

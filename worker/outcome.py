@@ -23,11 +23,12 @@ class Outcome(Protocol):
 
 @dataclass(frozen=True)
 class Succeeded:
-    """Both blobs are stored; nobody refers to them yet."""
+    """The blobs are stored; nobody refers to them yet."""
 
     report: Report
     artefact_blob_id: str
     report_blob_id: str
+    alarm_blob_id: str | None = None
 
     def write(self, session: Session, lease: Lease) -> None:
         """The end of the defense first: it is what refuses an attempt that lost its lease."""
@@ -43,6 +44,8 @@ class Succeeded:
             description=self.report.model,
             method=self.report.config.method.value,
             numbers=numbers,
+            alarm=self.report.alarm,
+            alarm_blob_id=self.alarm_blob_id,
         )
 
 

@@ -23,18 +23,21 @@ class BadResultError(Exception):
     """The child said that it succeeded and left something else."""
 
 
-def take_artefact(folder: Path, target: Path, *, max_bytes: int) -> ArtefactFacts:
-    """Copies the artefact to ``target``, out of reach of whatever may still run in ``folder``."""
+def take_artefact(
+    folder: Path, target: Path, *, max_bytes: int, name: str = ARTEFACT_FILE
+) -> ArtefactFacts:
+    """Copies the artefact, or the file of another name, to ``target``, out of reach of whatever
+    may still run in ``folder``."""
     digest, size = hashlib.sha256(), 0
-    with _regular_file(folder, ARTEFACT_FILE) as source, target.open("xb") as sink:
+    with _regular_file(folder, name) as source, target.open("xb") as sink:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise BadResultError(f"the artefact is larger than {max_bytes} bytes")
+                raise BadResultError(f"{name} is larger than {max_bytes} bytes")
             digest.update(chunk)
             sink.write(chunk)
     if not size:
-        raise BadResultError("the artefact is empty")
+        raise BadResultError(f"{name} is empty")
     return ArtefactFacts(sha256=digest.hexdigest(), size=size)
 
 

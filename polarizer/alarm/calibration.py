@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from polarizer.alarm.facts import Calibration
 from polarizer.errors import DatasetImagesError
 
 ALARM_RATE = 0.01
-
-
-class Calibration(BaseModel):
-    """A threshold of :func:`disagreement`, and what stands behind it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    threshold: Annotated[float, Field(ge=0, description="flagged are images above it")]
-    images: Annotated[int, Field(ge=1, description="clean ones that it was chosen on")]
-    flagged: Annotated[int, Field(ge=0, description="how many of these are above it")]
-    rate: Annotated[
-        float,
-        Field(gt=0, le=1, description="clean images of the same kind that are flagged, at most"),
-    ]
 
 
 def disagreement(purified: Tensor, base: Tensor) -> Tensor:

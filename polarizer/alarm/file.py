@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from polarizer.alarm.calibration import Calibration
+from polarizer.alarm.facts import Calibration
 from polarizer.checkpoints import CheckpointLimits, LoadedModel, write_safetensors
 from polarizer.checkpoints.safetensors_file import read_safetensors
 from polarizer.classifier import Classifier

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from polarizer.alarm.facts import Calibration
 from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
 
@@ -104,6 +105,9 @@ class Report(_Part):
     inputs: dict[Role, InputFacts]
     images: dict[Role, ImageFacts]
     artefact: ArtefactFacts
+    alarm: Annotated[
+        Calibration | None, Field(description="null: no clean image was held out")
+    ] = None
     warnings: Annotated[tuple[Warned, ...], Field(max_length=200)]
     remarks: Annotated[tuple[Text, ...], Field(max_length=20)]
     device: Text

@@ -113,6 +113,11 @@ class EngineClient:
         """The memory shared with the engine that runs."""
         return self._connection.arena if self._connection and not self._connection.lost else None
 
+    async def ended(self) -> None:
+        """Returns when the engine that runs has ended; at once when there is none."""
+        if self._connection is not None:
+            await self._connection.ended()
+
     def forget(self, sha256: str) -> None:
         """The engine shall free the memory of this model, if it has it."""
         self.loaded.discard(sha256)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from polarizer.description import ModelDescription
 from service.blobs import Blobs
@@ -17,14 +18,16 @@ from service.errors import (
 )
 from service.inference.admission import Admission, Place
 from service.inference.cache import ModelCache
-from service.inference.client import EngineClient, EngineFailureError, Servable
+from service.inference.client import EngineClient, EngineFailureError, Servable, Spawn
 from service.inference.messages import Cause, Network
 from service.inference.metrics import Metrics, Snapshot
+from service.inference.process import spawn
 from service.inference.ranking import ranked
 from service.inference.rows import Answer, Images, Ranked, Rows
 from service.records import ModelRecord
 from service.settings import Settings
 
+MOST_DESCRIPTIONS = 1024
 ROWS_OF_A_LOAD = 256
 """Another engine that has to load the model first is worth it when so many rows wait."""
 
@@ -32,11 +35,21 @@ ROWS_OF_A_LOAD = 256
 class Inference:
     """Everything that answers predictions; belongs to one event loop once it is used."""
 
-    def __init__(self, settings: Settings, blobs: Blobs) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        blobs: Blobs,
+        *,
+        spawn: Spawn = spawn,
+        admission: Admission | None = None,
+    ) -> None:
         self._metrics = Metrics()
-        self._admission = Admission()
+        self._admission = admission or Admission()
+        self._descriptions: dict[str, ModelDescription] = {}
         devices = settings.engine_devices or (settings.device,)
-        self.engines = [EngineClient(settings, each, self._metrics.notice) for each in devices]
+        self.engines = [
+            EngineClient(settings, device, self._metrics.notice, spawn=spawn) for device in devices
+        ]
         self._cache = ModelCache(
             settings.cache_dir, blobs, settings.engine_model_bytes, self._forget_in_engines
         )
@@ -70,11 +83,21 @@ class Inference:
         return await self._ask(record, rows, place)
 
     async def load(self, record: ModelRecord) -> None:
-        """Returns when the model can answer. Raises UnavailableError, LostBlobError."""
-        description = ModelDescription.model_validate(record.description)
-        spec = description.input
+        """Returns when the model can answer, on every device. Raises UnavailableError,
+        LostBlobError."""
+        spec = self._described(record).input
         nothing = Rows(memoryview(b""), "uint8", 0, (spec.channels, spec.height, spec.width))
-        await self._ask(record, nothing, None)
+        for engine in self.engines:
+            await self._ask(record, nothing, None, engine)
+
+    async def an_engine_ended(self) -> None:
+        """Returns as soon as one of those that run has ended."""
+        ends = [asyncio.create_task(engine.ended()) for engine in self.engines]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
 
     def metrics(self) -> Snapshot:
         """What happened so far, and what waits now."""
@@ -102,32 +125,54 @@ class Inference:
         for engine in self.engines:
             await engine.close()
 
-    async def _ask(self, record: ModelRecord, job: Rows | Images, place: Place | None) -> Answer:
+    async def _ask(
+        self,
+        record: ModelRecord,
+        job: Rows | Images,
+        place: Place | None,
+        engine: EngineClient | None = None,
+    ) -> Answer:
         nbytes = sum(map(len, job.parts))
         beyond = max(0, nbytes - place.nbytes) if place else nbytes
         with self._counting(record), self._admission.room(rows=job.count, nbytes=beyond):
             try:
-                return await self._ask_once(record, job)
+                return await self._ask_once(record, job, engine)
             except EngineFailureError as error:
                 if error.cause is not Cause.FILE:
                     raise _as_told(error, job) from error
             for sha256 in _digests(record):
                 self._cache.remove(sha256)  # damaged in the cache; the store may have it whole
             try:
-                return await self._ask_once(record, job)
+                return await self._ask_once(record, job, engine)
             except EngineFailureError as error:
                 raise _as_told(error, job) from error
 
-    async def _ask_once(self, record: ModelRecord, job: Rows | Images) -> Answer:
-        async with self._cache.file(record.blob) as file:
-            network = Network(model=record.blob.sha256, file=str(file))
-            description = ModelDescription.model_validate(record.description)
+    async def _ask_once(
+        self, record: ModelRecord, job: Rows | Images, engine: EngineClient | None
+    ) -> Answer:
+        async with self._network(record) as network:
+            description = self._described(record)
             _check_shape(job, description)
             model = Servable(network, description.input, len(description.classes))
             metrics = self._metrics.asked(record.id, network.model, job.count)
-            answer, queued = await self._engine_for(network.model).ask(model, job)
+            engine = engine or self._engine_for(network.model)
+            answer, queued = await engine.ask(model, job)
         metrics.queue_seconds.observe(queued)
         return answer
+
+    @asynccontextmanager
+    async def _network(self, record: ModelRecord) -> AsyncIterator[Network]:
+        """The model's files, which stay while the block runs."""
+        async with AsyncExitStack() as stack:
+            file = await stack.enter_async_context(self._cache.file(record.blob))
+            alarm = record.alarm_blob if record.alarm_on else None
+            alarm_file = alarm and await stack.enter_async_context(self._cache.file(alarm))
+            yield Network(
+                model=record.blob.sha256,
+                file=str(file),
+                alarm=alarm.sha256 if alarm else None,
+                alarm_file=str(alarm_file) if alarm_file else None,
+            )
 
     def _engine_for(self, sha256: str) -> EngineClient:
         """The one that is expected to answer first."""
@@ -136,6 +181,14 @@ class Inference:
             return engine.rows_waiting + (0 if sha256 in engine.loaded else ROWS_OF_A_LOAD)
 
         return min(self.engines, key=ahead)
+
+    def _described(self, record: ModelRecord) -> ModelDescription:
+        """Checked once: a model's description never changes."""
+        if record.id not in self._descriptions:
+            if len(self._descriptions) >= MOST_DESCRIPTIONS:
+                self._descriptions.clear()
+            self._descriptions[record.id] = ModelDescription.model_validate(record.description)
+        return self._descriptions[record.id]
 
     def _forget_in_engines(self, sha256: str) -> None:
         for engine in self.engines:
@@ -150,8 +203,8 @@ class Inference:
             raise
 
 
-def _digests(record: ModelRecord) -> tuple[str, ...]:
-    return (record.blob.sha256,)
+def _digests(record: ModelRecord) -> list[str]:
+    return [blob.sha256 for blob in (record.blob, record.alarm_blob) if blob]
 
 
 def _check_shape(job: Rows | Images, description: ModelDescription) -> None:

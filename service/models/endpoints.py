@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from service.models import repository, service
-from service.models.schemas import Model
+from service.models.schemas import AlarmSwitch, Model
 from service.pagination import After, Limit, Page
 from service.problems import responses
 from service.resources import ResourcesDep, TenantDep
@@ -58,6 +58,17 @@ def get_model(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> Mode
         return Model.of(repository.get(session, tenant, model_id))
 
 
+@router.put("/{model_id}/alarm", responses=responses(404, 409))
+def switch_alarm(
+    model_id: str, switch: AlarmSwitch, resources: ResourcesDep, tenant: TenantDep
+) -> Model:
+    """Switches the model's alarm on or off. With it, every prediction says what the model as it
+    came answers too, and whether the two disagree so confidently that a trigger is likely."""
+    record = service.set_alarm(resources.database, tenant, model_id, on=switch.on)
+    resources.directory.forget()
+    return Model.of(record)
+
+
 @router.get("/{model_id}/file", response_class=Response, responses=responses(404) | _FILE)
 def download_model(
     model_id: str,
@@ -89,8 +100,9 @@ def download_model(
 async def delete_model(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> None:
     """Forgets the model and its file; refused while a name points at it. The defense that made it
     stays."""
-    sha256 = await to_thread.run_sync(
+    digests = await to_thread.run_sync(
         service.delete, resources.database, resources.blobs, tenant, model_id
     )
     resources.directory.forget()
-    resources.inference.forget(sha256)
+    for sha256 in digests:
+        resources.inference.forget(sha256)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from polarizer.alarm.facts import Calibration
 from polarizer.description import ModelDescription
 from service.database import now
 from service.errors import NotFoundError
@@ -25,8 +26,10 @@ def add(
     description: ModelDescription,
     method: str,
     numbers: dict[str, Any],
+    alarm: Calibration | None = None,
+    alarm_blob_id: str | None = None,
 ) -> ModelRecord:
-    """A new model; the row's foreign key keeps its blob from being swept."""
+    """A new model; the row's foreign keys keep its blobs from being swept."""
     record = ModelRecord(
         id=new_id("mdl"),
         tenant=tenant,
@@ -37,6 +40,8 @@ def add(
         method=method,
         numbers=numbers,
         created_at=now(session),
+        alarm=alarm.model_dump(mode="json") if alarm else None,
+        alarm_blob_id=alarm_blob_id if alarm else None,
     )
     session.add(record)
     session.flush()

@@ -5,10 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from polarizer.alarm.facts import Calibration
 from polarizer.description import ModelDescription
 from service.records import ModelRecord
+
+
+class AlarmSwitch(BaseModel):
+    """Whether a model raises alarms."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
+
+
+class Alarm(Calibration):
+    """How a model tells that it is being attacked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on: bool
 
 
 class Model(BaseModel):
@@ -34,6 +51,9 @@ class Model(BaseModel):
             examples=[{"accuracy_before": 0.863, "accuracy_after": 0.845}],
         ),
     ]
+    alarm: Annotated[
+        Alarm | None, Field(description="null: no clean image was held out to calibrate it on")
+    ]
     sha256: Annotated[str, Field(description="of the file", examples=["9f86d081884c7d65" * 4])]
     size: Annotated[int, Field(description="bytes of the file", examples=[11207312])]
     created_at: datetime
@@ -47,6 +67,9 @@ class Model(BaseModel):
             method=record.method,
             description=ModelDescription.model_validate(record.description),
             numbers=record.numbers,
+            alarm=Alarm.model_validate(record.alarm | {"on": record.alarm_on})
+            if record.alarm
+            else None,
             sha256=record.blob.sha256,
             size=record.blob.size,
             created_at=record.created_at,

@@ -8,6 +8,7 @@ from itertools import chain
 
 from service.blobs import Blobs
 from service.database import Database
+from service.errors import ConflictError
 from service.models import repository
 from service.names import service as names
 from service.records import BlobRecord, ModelRecord
@@ -58,8 +59,22 @@ def _last_when_verified(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield held
 
 
-def delete(database: Database, blobs: Blobs, tenant: str, model_id: str) -> str:
-    """Forgets the model, and its bytes unless somebody else refers to them; returns their digest.
+def set_alarm(database: Database, tenant: str, model_id: str, *, on: bool) -> ModelRecord:
+    """Switches the model's alarm. Raises NotFoundError, ConflictError (it has none)."""
+    with database.write() as session:
+        record = repository.get(session, tenant, model_id, lock=True)
+        if record.alarm is None:
+            raise ConflictError(
+                "this model has no alarm: none was calibrated when it was purified, because no"
+                " clean image was held out"
+            )
+        record.alarm_on = on
+    return record
+
+
+def delete(database: Database, blobs: Blobs, tenant: str, model_id: str) -> list[str]:
+    """Forgets the model, and its bytes unless somebody else refers to them; returns the digests of
+    its file and of its alarm's.
 
     Raises NotFoundError, ConflictError (a name points at it).
     """
@@ -67,6 +82,6 @@ def delete(database: Database, blobs: Blobs, tenant: str, model_id: str) -> str:
         record = repository.get(session, tenant, model_id, lock=True)
         names.require_unnamed(session, model_id)
         session.delete(record)
-        blob = record.blob
-    blobs.release([blob.id])
-    return blob.sha256
+        files = [blob for blob in (record.blob, record.alarm_blob) if blob]
+    blobs.release([blob.id for blob in files])
+    return [blob.sha256 for blob in files]

@@ -15,6 +15,7 @@ from polarizer.images import LabelledImages
 from polarizer.progress import Progress, StepDone
 from polarizer.purification import Purification, purify
 from service.defenses.report import ArtefactFacts, Warned
+from worker.child.alarm import calibrated
 from worker.child.device import choose_device
 from worker.child.measuring import measure_after, measure_before
 from worker.child.reporting import provenance, report
@@ -71,6 +72,8 @@ class Work:
             warnings=self._warnings,
             device=device,
         )
+        alarm = calibrated(self._folder, source, shipped, sets.held_out, device)
+        written = written.model_copy(update={"alarm": alarm})
         (self._folder / REPORT_FILE).write_text(written.model_dump_json(), encoding="utf-8")
 
     def _begin(self, stage: Literal["validating", "measuring", "purifying", "evaluating"]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,14 +14,17 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from polarizer.alarm import Calibration, pair
+from polarizer.alarm.facts import Calibration
+from polarizer.alarm.pairing import pair
 from polarizer.classifier import Classifier
 from polarizer.description import InputSpec
 from service.inference.engine import choosing, onnx_backend
 from service.inference.engine.backends import CompiledBackend, FusedBackend
-from service.inference.engine.choosing import Choice, Make, Speed
+from service.inference.engine.choosing import Choice, Make
 from service.inference.engine.fusing import fuse
 from service.inference.engine.served import Backend, ServedModel
+
+log = logging.getLogger(__name__)
 
 _MEASURING = threading.Lock()
 """Held by one thread at a time: several would measure each other."""
@@ -44,10 +49,11 @@ class Source:
 
 
 class Improvement:
-    """A thread of its own, once. It holds the model's weights a second time until it is done.
+    """A thread of its own, once.
 
-    ``served`` computes eagerly so far. It gets the folded network as soon as that is made and
-    gives the same answers, and the fastest of all when they are measured; ``say`` hears of each.
+    ``served`` computes eagerly so far. It gets each backend that is faster and gives the same
+    answers; ``say`` hears of it. While the thread waits for its turn it keeps nothing in memory,
+    and if the model is gone by then it does nothing. ``candidates`` makes the backends' makers.
     """
 
     def __init__(
@@ -55,17 +61,16 @@ class Improvement:
         spec: InputSpec,
         served: ServedModel,
         device: torch.device,
-        makes: dict[str, Make],
+        candidates: Callable[[], dict[str, Make]],
         file: Path,
-        say: Callable[[float], None],
+        say: Callable[[ServedModel, float], None],
     ) -> None:
-        self._served = served
+        self._spec = spec
+        self._served = weakref.ref(served)
         self._device = device
-        self._makes = makes
+        self._candidates = candidates
         self._file = file
         self._say = say
-        self._eager = served.backend
-        self._spec = spec
 
     def start(self) -> None:
         threading.Thread(target=self.run, daemon=True).start()
@@ -73,45 +78,51 @@ class Improvement:
     def run(self) -> None:
         """Returns when nothing better can be found."""
         with _MEASURING:
+            served = self._served()
+            if served is None:
+                return
+            try:
+                makes = self._candidates()
+            except Exception as error:  # noqa: BLE001 - its files are gone, in all likelihood
+                log.warning("no backends to choose from: %s", type(error).__name__)
+                return
+            eager = served.backend
             known = choosing.recall(self._file, str(self._device))
-            if known is None or not self._take(known):
-                self._take_fastest()
+            if known is None or not self._take(known, served, eager, makes):
+                self._take_fastest(served, eager, makes)
 
-    def _take(self, choice: Choice) -> bool:
+    def _take(
+        self, choice: Choice, served: ServedModel, eager: Backend, makes: dict[str, Make]
+    ) -> bool:
         """Whether the backend chosen earlier can be had again."""
         began = time.monotonic()
-        backend = self._made(choice.backend)
+        backend = self._made(choice.backend, eager, makes)
         if backend is not None:
-            self._use(backend, choice.most_rows, began)
+            self._use(served, backend, choice.most_rows, began)
         return backend is not None
 
-    def _take_fastest(self) -> None:
+    def _take_fastest(self, served: ServedModel, eager: Backend, makes: dict[str, Make]) -> None:
         began = time.monotonic()
-        found: list[tuple[Speed, Backend]] = [self._measured(self._eager)]
-        for name in self._makes:
-            backend = self._made(name)
-            if backend is not None:
-                found.append(self._measured(backend))
-                speed, backend = max(found, key=lambda each: each[0].score)
-                found = [(speed, backend)]  # the slower one leaves memory
-                self._use(backend, speed.best_rows, began)
-        speed, backend = found[0]
-        choosing.remember(self._file, str(self._device), Choice(backend.name, speed.best_rows))
+        fastest, speed = eager, choosing.measure(eager, self._spec)
+        served.use(eager, speed.best_rows)
+        for name in makes:
+            backend = self._made(name, eager, makes)
+            if backend is None:
+                continue
+            measured = choosing.measure(backend, self._spec)
+            if measured.score > speed.score:
+                fastest, speed = backend, measured
+                self._use(served, fastest, speed.best_rows, began)
+        choosing.remember(self._file, str(self._device), Choice(fastest.name, speed.best_rows))
 
-    def _made(self, name: str) -> Backend | None:
-        if name == self._eager.name:
-            return self._eager
-        if name not in self._makes:
-            return None
-        return choosing.made(name, self._makes[name], self._eager, self._spec)
+    def _made(self, name: str, eager: Backend, makes: dict[str, Make]) -> Backend | None:
+        if name == eager.name:
+            return eager
+        return choosing.made(name, makes[name], eager, self._spec) if name in makes else None
 
-    def _measured(self, backend: Backend) -> tuple[Speed, Backend]:
-        return choosing.measure(backend, self._spec), backend
-
-    def _use(self, backend: Backend, most_rows: int, began: float) -> None:
-        if self._served.backend is not backend:
-            self._served.use(backend, most_rows)
-            self._say(began)
+    def _use(self, served: ServedModel, backend: Backend, most_rows: int, began: float) -> None:
+        served.use(backend, most_rows)
+        self._say(served, began)
 
 
 def candidates(

@@ -11,9 +11,10 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel
 
-from polarizer.alarm import load_alarm
+from polarizer.alarm.file import load_alarm
 from polarizer.artefact import load_artefact
 from service.inference.engine.backends import EagerBackend
+from service.inference.engine.choosing import Make
 from service.inference.engine.improving import Improvement, Source, candidates
 from service.inference.engine.served import ServedModel
 from service.inference.messages import Loaded, Network
@@ -42,12 +43,15 @@ def loader(
             calibration=source.calibration,
             fall_back=lambda: EagerBackend(read(network).network(fused=False), device),
         )
-        say = partial(_say, send, network, served)
-        say(began, again=False)
-        makes = candidates(source, device, backends)
-        if makes:
+        say = partial(_say, send, network)
+        say(served, began, again=False)
+        if set(backends) != {"eager"}:
+
+            def others() -> dict[str, Make]:
+                return candidates(read(network), device, backends)
+
             spec, file = source.purified.spec, _choice_file(network)
-            Improvement(spec, served, device, makes, file, say).start()
+            Improvement(spec, served, device, others, file, say).start()
         return served
 
     return load

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from polarizer.alarm import Calibration, disagreement
+from polarizer.alarm.calibration import disagreement
+from polarizer.alarm.facts import Calibration
 from service.inference.engine.requests import Logits
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from polarizer.alarm.facts import Calibration
+from polarizer.alarm.file import save_alarm
 from polarizer.architectures import build
 from polarizer.artefact import load_artefact, save_artefact
 from polarizer.checkpoints import Provenance, load_classifier, write_safetensors
@@ -84,9 +86,34 @@ def make_artefact(
     return Artefact(path, description)
 
 
-def add_model(resources: Resources, artefact: Artefact) -> str:
+@dataclass(frozen=True)
+class WithAlarm:
+    """An artefact, the model that it came from, and the file of its alarm."""
+
+    artefact: Artefact
+    base: Classifier
+    path: Path
+    calibration: Calibration
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+
+def make_alarm(folder: Path, artefact: Artefact, *, threshold: float) -> WithAlarm:
+    """A base model that answers very differently."""
+    base = load_artefact(artefact.path).classifier
+    base.module.get_submodule("conv3").weight.data.mul_(-1)
+    calibration = Calibration(threshold=threshold, images=99, flagged=0, rate=0.01)
+    path = folder / f"alarm-{artefact.sha256}.safetensors"
+    save_alarm(path, base, artefact.classifier, calibration)
+    return WithAlarm(artefact, base, path, calibration)
+
+
+def add_model(resources: Resources, artefact: Artefact, alarm: WithAlarm | None = None) -> str:
     """The artefact as a model of the service; returns its id."""
     blob_id = resources.blobs.keep(artefact.path, artefact.sha256)
+    alarm_blob_id = resources.blobs.keep(alarm.path, alarm.sha256) if alarm else None
     with resources.database.write() as session:
         record = repository.add(
             session,
@@ -97,6 +124,8 @@ def add_model(resources: Resources, artefact: Artefact) -> str:
             description=artefact.description,
             method="stage",
             numbers={},
+            alarm=alarm.calibration if alarm else None,
+            alarm_blob_id=alarm_blob_id,
         )
         return record.id
 
