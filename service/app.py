@@ -17,13 +17,15 @@ from service.defenses.reaper import Reaper
 from service.defenses.schemas import DefenseRequest
 from service.housekeeping import Housekeeper
 from service.inference import endpoints as inference
+from service.inference.preloading import Preloader
 from service.inference.service import Inference
 from service.middleware import Around, BodyLimit, OwnSite
 from service.models import endpoints as models
 from service.names import endpoints as names
 from service.names.directory import Directory
 from service.queue import Queue, create_celery
-from service.resources import Resources
+from service.records import ModelRecord
+from service.resources import ANONYMOUS, Resources
 from service.server import is_loopback
 from service.settings import Settings
 from service.storage import open_store
@@ -104,15 +106,25 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             rare_seconds=SWEEP_SECONDS,
         )
         housekeeper.start()
+        preloader = _preloader(resources)
+        preloader.start()
         try:
             yield
         finally:
             resources.closing.set()
+            await preloader.stop()
             await resources.inference.close()
             housekeeper.stop(seconds=settings.shutdown_seconds)
             resources.database.dispose()
 
     return lifespan
+
+
+def _preloader(resources: Resources) -> Preloader:
+    async def find(name: str) -> ModelRecord:
+        return (await resources.directory.find(ANONYMOUS, name)).model
+
+    return Preloader(resources.inference, find, resources.settings.engine_preload)
 
 
 def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], object]]:
