@@ -49,9 +49,10 @@ def main() -> int:
         ):
             defense = defend(client, files)
             show_numbers(defense["numbers"])
+            verdict = show_evidence(client, defense["id"])
             console.rule("3. The repaired model answers")
             show_predictions(client, defense["model_id"], data, network)
-    result = keep_result(defense, time.monotonic() - started)
+    result = keep_result(defense, verdict, time.monotonic() - started)
     return 0 if result["attack_success_after"] <= 0.05 else 1
 
 
@@ -88,6 +89,15 @@ def show_numbers(numbers: dict[str, Any]) -> None:
     console.print(table)
 
 
+def show_evidence(client: httpx.Client, defense_id: str) -> str:
+    """What the service says of the repair without having been told the trigger."""
+    report = client.get(f"/v1/defenses/{defense_id}/report").raise_for_status().json()
+    evidence = report["evidence"]
+    console.print(f"without the trigger: [bold]{evidence['verdict']}[/]. {evidence['words']}")
+    verdict: str = evidence["verdict"]
+    return verdict
+
+
 def show_predictions(
     client: httpx.Client, model_id: str, data: digits.Digits, network: nn.Module
 ) -> None:
@@ -116,7 +126,7 @@ def png(image: digits.Images) -> bytes:
     return buffer.getvalue()
 
 
-def keep_result(defense: dict[str, Any], seconds: float) -> dict[str, Any]:
+def keep_result(defense: dict[str, Any], verdict: str, seconds: float) -> dict[str, Any]:
     """Writes demo/result.json."""
     names = (
         "accuracy_before",
@@ -125,7 +135,8 @@ def keep_result(defense: dict[str, Any], seconds: float) -> dict[str, Any]:
         "attack_success_after",
         "recovered_accuracy_after",
     )
-    result = {name: defense["numbers"][name] for name in names} | {"seconds": round(seconds, 1)}
+    result = {name: defense["numbers"][name] for name in names}
+    result |= {"verdict": verdict, "seconds": round(seconds, 1)}
     path = HERE / "result.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     console.print(f"\n{seconds:.0f} s in all; the numbers are in demo/result.json")

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 import structlog
 
 from polarizer.config import PurifyConfig
+from polarizer.evidence.config import EvidenceConfig
 from service.blobs import Blobs
 from service.database import Database
 from service.defenses.lifecycle import Lease
@@ -89,6 +90,7 @@ class Attempt:
             description=request.get("description"),
             target_class=request.get("target_class"),
             config=request.get("config") or PurifyConfig(),
+            evidence=request.get("evidence", EvidenceConfig()),
             device=self._tools.settings.device,
             limits=self._limits(facts),
             inputs=facts,

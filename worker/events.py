@@ -31,10 +31,10 @@ class StageEvent(_Event):
 
 
 class ProgressEvent(_Event):
-    """Where the optimisation is."""
+    """Where the stage is: the optimisation, or the search for evidence after it."""
 
     type: Literal["progress"] = "progress"
-    fraction: Annotated[Share, Field(description="of the optimisation's steps")]
+    fraction: Annotated[Share, Field(description="of the stage's steps")]
     step: Annotated[int, Field(ge=0, le=1_000_000)]
     steps: Annotated[int, Field(ge=1, le=1_000_000)]
     losses: Annotated[dict[Code, Finite], Field(max_length=16)]

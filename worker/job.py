@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
+from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import InputFacts, Role
 
 JOB_FILE = "job.json"
@@ -47,6 +48,7 @@ class Job(_Part):
     ]
     target_class: Annotated[str | int | None, Field(description="a class name or index")]
     config: PurifyConfig
+    evidence: Annotated[EvidenceConfig | None, Field(description="null: not wanted")] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]
     limits: Limits
     inputs: dict[Role, InputFacts]

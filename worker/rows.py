@@ -31,10 +31,13 @@ BEGINS_AT = {
     Stage.VALIDATING: 0.02,
     Stage.MEASURING: 0.05,
     Stage.PURIFYING: 0.1,
-    Stage.EVALUATING: 0.9,
+    Stage.EVALUATING: 0.7,
     Stage.STORING: 0.97,
 }
 """How much of a job is done, by experience, when a stage begins."""
+
+NEXT = {Stage.PURIFYING: Stage.EVALUATING, Stage.EVALUATING: Stage.STORING}
+"""The stages that tell their progress, and what follows them."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ class EventRows:
         match event:
             case StageEvent(stage=stage) if Stage(stage) is not self._stage:
                 self.begin(Stage(stage))
-            case ProgressEvent() if self._stage is Stage.PURIFYING:
-                self._progress = _progress(event)
+            case ProgressEvent() if self._stage in NEXT:
+                self._progress = _progress(event, self._stage)
             case WarningEvent(code=code, message=message) if self._warnings < MAX_WARNINGS:
                 self._warnings += 1
                 self._waiting.append(_Row("warning", {"code": code, "message": message}))
@@ -127,8 +130,8 @@ class EventRows:
         lifecycle.report(session, self._lease, row.kind, row.data, **columns)
 
 
-def _progress(event: ProgressEvent) -> _Row:
-    begin, end = BEGINS_AT[Stage.PURIFYING], BEGINS_AT[Stage.EVALUATING]
+def _progress(event: ProgressEvent, stage: Stage) -> _Row:
+    begin, end = BEGINS_AT[stage], BEGINS_AT[NEXT[stage]]
     data = event.model_dump(exclude={"type"})
     columns = {"progress": begin + (end - begin) * event.fraction}
     return _Row("progress", data, columns, event.remaining_seconds)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from polarizer.alarm.facts import Calibration
 from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
+from service.defenses.evidence import EvidenceFacts
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -98,6 +99,9 @@ class Report(_Part):
     steps: Count
     purify_seconds: Seconds
     numbers: Numbers
+    evidence: Annotated[
+        EvidenceFacts | None, Field(description="null: it was not asked for")
+    ] = None
     measured_on: Annotated[
         Literal["test", "held_out"],
         Field(description="held_out: clean images that trained nothing but chose the checkpoint"),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, Str
 
 from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
+from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import Digest, Numbers, Role
 from service.defenses.states import Stage, Status
 from service.records import DefenseRecord, EventRecord, InputRecord
@@ -73,6 +74,10 @@ class DefenseRequest(_Sent):
         Field(description="the class that the trigger leads to: its index or its name"),
     ] = None
     config: PurifyConfig = PurifyConfig()
+    evidence: Annotated[
+        EvidenceConfig | None,
+        Field(description="how to look for triggers that nobody sent; null: not at all"),
+    ] = EvidenceConfig()
 
     def reference(self, role: Role) -> UploadReference | UriReference | None:
         found: UploadReference | UriReference | None = getattr(self, role)
@@ -121,6 +126,7 @@ class Defense(BaseModel):
     description: ModelDescription | None
     target_class: int | str | None
     config: PurifyConfig
+    evidence: EvidenceConfig | None = None
 
     @classmethod
     def of(cls, record: DefenseRecord) -> Self:

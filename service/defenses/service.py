@@ -22,6 +22,9 @@ from service.records import DefenseRecord, InputRecord
 from service.resources import Resources
 from service.uploads import repository as uploads
 
+_KEPT = {"description", "target_class", "config", "evidence"}
+"""What of a request the worker needs to be told."""
+
 
 @dataclass(frozen=True)
 class Created:
@@ -93,7 +96,7 @@ def _record(
         id=new_id("def"),
         tenant=tenant,
         name=request.name,
-        request=request.model_dump(mode="json", include={"description", "target_class", "config"}),
+        request=request.model_dump(mode="json", include=_KEPT),
         inputs=[*filter(None, named), *sent],
     )
 

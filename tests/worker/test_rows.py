@@ -91,6 +91,21 @@ def test_the_row_shows_stage_progress_and_expected_end(
     assert 500 < (row.estimated_finish_at - row.started_at).total_seconds() < 700
 
 
+def test_the_search_for_evidence_goes_on_from_where_purifying_ended(
+    bench: Bench, lease: Lease, rows: EventRows, clock: FakeClock
+) -> None:
+    rows.begin(Stage.PURIFYING)
+    rows.take(progress(10))
+    rows.begin(Stage.EVALUATING)
+    clock.seconds += BETWEEN_PROGRESS
+    begun = bench.row(lease.defense_id).progress
+    rows.take(progress(5))
+    rows.flush()
+    half = bench.row(lease.defense_id).progress
+    rows.begin(Stage.STORING)
+    assert begun < half < bench.row(lease.defense_id).progress
+
+
 def test_stages_go_forward_only(bench: Bench, lease: Lease, rows: EventRows) -> None:
     rows.begin(Stage.PURIFYING)
     rows.take(StageEvent(stage="measuring"))
@@ -98,7 +113,7 @@ def test_stages_go_forward_only(bench: Bench, lease: Lease, rows: EventRows) -> 
     assert len(bench.events(lease.defense_id, "stage")) == 1
 
 
-def test_progress_outside_of_purifying_is_not_believed(
+def test_progress_of_a_stage_that_tells_none_is_not_believed(
     bench: Bench, lease: Lease, rows: EventRows
 ) -> None:
     rows.take(progress(9))

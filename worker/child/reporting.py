@@ -9,6 +9,7 @@ import torch
 
 from polarizer.checkpoints import LoadedModel, Provenance
 from polarizer.purification import Purification
+from service.defenses.evidence import EvidenceFacts
 from service.defenses.report import ArtefactFacts, Numbers, Report, Warned
 from worker.child.sets import ImageSets
 from worker.job import Job
@@ -40,6 +41,7 @@ def report(
     sets: ImageSets,
     purification: Purification,
     numbers: Numbers,
+    evidence: EvidenceFacts | None,
     artefact: ArtefactFacts,
     warnings: list[Warned],
     device: torch.device,
@@ -57,6 +59,7 @@ def report(
         steps=purification.steps,
         purify_seconds=purification.seconds,
         numbers=numbers,
+        evidence=evidence,
         measured_on="held_out" if sets.test is None else "test",
         inputs=job.inputs,
         images=sets.facts(),

@@ -81,8 +81,12 @@ class ImageSets:
 def held_out_of(clean: LabelledImages, config: PurifyConfig) -> LabelledImages:
     """The images that :func:`polarizer.purify` will hold out of its training: it draws the split
     first, from a generator with the same seed."""
-    generator = torch.Generator().manual_seed(config.seed)
-    return clean.split(config.holdout, generator)[1]
+    return split(clean, config)[1]
+
+
+def split(clean: LabelledImages, config: PurifyConfig) -> tuple[LabelledImages, LabelledImages]:
+    """``(trained on, held out)``, as :func:`polarizer.purify` splits them."""
+    return clean.split(config.holdout, torch.Generator().manual_seed(config.seed))
 
 
 def target_index(target: str | int | None, classes: tuple[str, ...]) -> int | None:

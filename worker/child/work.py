@@ -17,6 +17,7 @@ from polarizer.purification import Purification, purify
 from service.defenses.report import ArtefactFacts, Warned
 from worker.child.alarm import calibrated
 from worker.child.device import choose_device
+from worker.child.examining import examined
 from worker.child.measuring import measure_after, measure_before
 from worker.child.reporting import provenance, report
 from worker.child.sets import ImageSets
@@ -62,12 +63,14 @@ class Work:
         artefact, shipped = self._ship(purification, source, sets.clean.images)
         after = measure_after(before, shipped.classifier, sets, device)
         self._voice.say(MeasuredEvent(numbers=after))
+        evidence = examined(self._job, source, shipped, sets, device, self._voice)
         written = report(
             self._job,
             source=source,
             sets=sets,
             purification=purification,
             numbers=after,
+            evidence=evidence,
             artefact=artefact,
             warnings=self._warnings,
             device=device,

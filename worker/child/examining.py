@@ -1,0 +1,60 @@
+"""The examination of a repair without the trigger, and its progress."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from polarizer.checkpoints import LoadedModel
+from polarizer.evidence import examine
+from service.defenses.evidence import EvidenceFacts
+from worker.child.sets import ImageSets, split
+from worker.child.voice import Voice
+from worker.events import ProgressEvent
+from worker.job import Job
+
+
+def examined(
+    job: Job,
+    source: LoadedModel,
+    shipped: LoadedModel,
+    sets: ImageSets,
+    device: torch.device,
+    voice: Voice,
+) -> EvidenceFacts | None:
+    """What is found; None when it was not asked for.
+
+    Triggers are searched on the clean images that the purification was trained on, and measured
+    on those that accuracy is measured on.
+    """
+    if job.evidence is None:
+        return None
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        voice.say(as_event(done, total, time.monotonic() - began))
+
+    evidence = examine(
+        source.classifier,
+        shipped.classifier,
+        sets.measured_on,
+        job.evidence,
+        search=split(sets.clean.images, job.config)[0],
+        names=source.description.classes,
+        device=device,
+        generator=torch.Generator().manual_seed(job.config.seed),
+        on_progress=tell,
+    )
+    return EvidenceFacts.of(evidence)
+
+
+def as_event(done: int, total: int, seconds: float) -> ProgressEvent:
+    """The work done as the runner is told it; the rest is expected to go on at this speed."""
+    return ProgressEvent(
+        fraction=done / total,
+        step=done,
+        steps=total,
+        losses={},
+        remaining_seconds=seconds / done * (total - done),
+    )
