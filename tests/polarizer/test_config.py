@@ -16,7 +16,9 @@ def test_npd_takes_the_published_settings_and_what_is_given() -> None:
     assert all(dumped[name] == v for name, v in PUBLISHED_NPD.items() if name != "learning_rate")
 
 
-@pytest.mark.parametrize("given", [{}, {"method": "npd"}, {"method": "npd", "steps": 200}])
+@pytest.mark.parametrize(
+    "given", [{}, {"method": "npd"}, {"method": "npd", "steps": 300}, {"method": "a-cnpd"}]
+)
 def test_a_dumped_configuration_is_read_back_as_it_was(given: dict[str, Any]) -> None:
     config = PurifyConfig(**given)
 
@@ -29,6 +31,8 @@ def test_a_dumped_configuration_is_read_back_as_it_was(given: dict[str, Any]) ->
         {"layers": []},
         {"layers": ["a", "a"]},
         {"method": "npd", "layers": ["a", "b"]},
+        {"method": "r-cnpd", "layers": ["a", "b"]},
+        {"method": ["r-cnpd"]},
         {"steps": 0},
         {"steps": 5, "warmup_steps": 5},
         {"learning_rate": 0},
