@@ -6,12 +6,15 @@
 
 Models are those that ``python -m benchmarks.attacks`` made and any folders named with --models;
 when folders are named, of those made only what --only names.
+
+    python -m benchmarks.defense --profile --steps 10    # where the time of ours goes
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +24,7 @@ from typing import Any
 import torch
 
 from benchmarks.attacks.backdoored import read
+from benchmarks.defense import profiling
 from benchmarks.defense.machine import about_machine
 from benchmarks.defense.plan import Plan, run
 from benchmarks.defense.rivals import RIVALS
@@ -40,6 +44,8 @@ MODELS = Path("benchmarks/work/models")
 
 def main() -> None:
     """Run what the options name; what is in the file already is kept with --resume."""
+    if sys.argv[1:2] == ["--profile"]:
+        return profiling.main(sys.argv[2:])
     options = _options()
     plan, results = make_plan(options), open_results(options)
     for folder in find_models(options.models, options.only, options.skip):
@@ -47,6 +53,7 @@ def main() -> None:
         print(f"\n{bench.name}: {len(bench.clean)} clean images", flush=True)
         run(plan, folder, bench, results, partial(show, time.monotonic()))
     print(report(results, plan.methods[0]))
+    return None
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
@@ -130,7 +137,9 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="benchmarks.defense", description=(__doc__ or "").partition("\n")[0]
+        prog="benchmarks.defense",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="--profile as the first argument: where the time of ours goes (--profile --help)",
     )
     add = parser.add_argument
     add("--models", nargs="+", type=Path, default=[], help="folders with models")

@@ -71,7 +71,7 @@ def profile_section(content: dict[str, Any]) -> list[str]:
     return [
         "## Where the time goes",
         "",
-        f"`python -m benchmarks.defense.profiling`: PreAct-ResNet18 with random weights, method "
+        f"`python -m benchmarks.defense --profile`: PreAct-ResNet18 with random weights, method "
         f"`{told['method']}`, {told['device']}, {told['processor']}, {told['threads']} threads, "
         f"{told['day']}. One property changes at a time.",
         "",

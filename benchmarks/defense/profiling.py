@@ -1,4 +1,4 @@
-"""Where the time of our method goes, and how it grows: ``python -m benchmarks.defense.profiling``.
+"""Where the time of our method goes, and how it grows: ``python -m benchmarks.defense --profile``.
 
 Each case purifies a network with random weights on random images for a few steps: the time does not
 depend on their values. One property changes at a time, the others stay at those of CIFAR-10.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -169,9 +169,9 @@ def as_lines(measured: list[Measured]) -> str:
     return as_text(lines)
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure every case, print the table and write it as JSON."""
-    options = _options()
+    options = _options(arguments)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     config = PurifyConfig(
@@ -182,6 +182,8 @@ def main() -> None:
     measure(warm, config.model_copy(update={"steps": 2}), device)
     measured = []
     for case in CASES:
+        if options.only and case.what not in options.only:
+            continue
         measured.append(measure(case, config, device))
         print(as_lines(measured[-1:]), flush=True)
     print(f"\n{as_lines(measured)}")
@@ -210,18 +212,15 @@ def _setting(text: str) -> tuple[str, object]:
     return name, json.loads(value)
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="benchmarks.defense.profiling", description=(__doc__ or "").partition("\n")[0]
+        prog="benchmarks.defense --profile", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--method", default="stage")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--set", nargs="+", type=_setting, default=[], metavar="NAME=JSON")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="reference, images, width …")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/work/profile.json"))
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/profile.json"))
+    return parser.parse_args(arguments)
