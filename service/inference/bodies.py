@@ -35,6 +35,12 @@ OPENAPI_BODY: dict[str, Any] = {
 }
 
 
+def declared_length(request: Request, limit: int) -> int:
+    """How many bytes will come; ``limit``, past which nothing is read, where nobody says."""
+    length = request.headers.get("content-length", "")
+    return min(int(length), limit) if length.isdecimal() else limit
+
+
 def require_images(request: Request) -> None:
     """Raises MediaTypeError for a body that holds no image by its own account."""
     kind = _media_type(request.headers)

@@ -1,5 +1,4 @@
-"""What a prediction looks like. What else may be said of an image (whether the model as it came
-disagrees, say) becomes another field of :class:`Prediction`."""
+"""What a prediction looks like."""
 
 from __future__ import annotations
 
@@ -9,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field
 
 from service.inference.messages import Ranking
+from service.inference.rows import Ranked
 
 
 class ClassProbability(BaseModel):
@@ -24,6 +24,33 @@ class Prediction(BaseModel):
 
     index: Annotated[int, Field(description="which image of the request, from 0", examples=[0])]
     top: Annotated[list[ClassProbability], Field(description="most probable first")]
+    flagged: Annotated[
+        bool | None,
+        Field(
+            description="whether the model as it came disagrees so confidently that the image may"
+            " carry a trigger; null while the alarm is off"
+        ),
+    ]
+    base_top: Annotated[
+        list[ClassProbability] | None,
+        Field(description="what the model as it came says; null while the alarm is off"),
+    ]
+
+    @classmethod
+    def of(cls, index: int, classes: Sequence[str], ranked: Ranked) -> Self:
+        return cls(
+            index=index,
+            top=_labelled(classes, ranked.ranking),
+            flagged=ranked.flagged,
+            base_top=None if ranked.base is None else _labelled(classes, ranked.base),
+        )
+
+
+def _labelled(classes: Sequence[str], ranking: Ranking) -> list[ClassProbability]:
+    return [
+        ClassProbability(label=classes[index], index=index, probability=probability)
+        for index, probability in ranking
+    ]
 
 
 class Predictions(BaseModel):
@@ -33,15 +60,6 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
     @classmethod
-    def of(cls, model_id: str, classes: Sequence[str], rankings: Sequence[Ranking]) -> Self:
-        predictions = [
-            Prediction(
-                index=image,
-                top=[
-                    ClassProbability(label=classes[index], index=index, probability=probability)
-                    for index, probability in ranking
-                ],
-            )
-            for image, ranking in enumerate(rankings)
-        ]
+    def of(cls, model_id: str, classes: Sequence[str], ranked: Sequence[Ranked]) -> Self:
+        predictions = [Prediction.of(index, classes, each) for index, each in enumerate(ranked)]
         return cls(model_id=model_id, predictions=predictions)

@@ -21,6 +21,8 @@ from service.records import ModelRecord
 SECONDS = 1.0
 """How long another process's move of a name may go unnoticed here."""
 MOST = 1024
+MODEL = "mdl_"
+"""Ids of models begin so, and names do not."""
 ONLY_VERSION = "1"
 """Of a model that is called by its id."""
 
@@ -39,6 +41,11 @@ class Target:
     @cached_property
     def description(self) -> ModelDescription:
         return ModelDescription.model_validate(self.model.description)
+
+    @property
+    def alarm(self) -> bool:
+        """Whether the model's alarm is there and on."""
+        return self.model.alarm is not None and self.model.alarm_on
 
 
 class Directory:
@@ -73,6 +80,18 @@ class Directory:
         known[key] = (asked_at + self._seconds, target)  # in vain if it was forgotten meanwhile
         return target
 
+    async def find_model(self, tenant: str, model_id: str) -> Target:
+        """A model by its id only. Raises NotFoundError."""
+        if not model_id.startswith(MODEL):
+            raise NotFoundError(f"there is no model {model_id!r:.80}")
+        return await self.find(tenant, model_id)
+
+    async def find_name(self, tenant: str, name: str) -> Target:
+        """The model that answers to a name; no id. Raises NotFoundError."""
+        if name.startswith(MODEL):
+            raise NotFoundError(f"there is no name {name!r:.80}")
+        return await self.find(tenant, name)
+
     def forget(self) -> None:
         """Something moved: whoever asks from now on is told anew."""
         self._known = {}
@@ -84,7 +103,7 @@ class Directory:
 
 def find(session: Session, tenant: str, name: str, version: str | None) -> Target:
     """As :meth:`Directory.find`, from the database."""
-    if name.startswith("mdl_"):
+    if name.startswith(MODEL):
         model = models.get(session, tenant, name)
         if version not in (None, ONLY_VERSION):
             raise NotFoundError(f"the model {name!r} has one version, {ONLY_VERSION}")

@@ -23,6 +23,7 @@ from tests.service.inference.artefacts import (
     Artefact,
     add_model,
     encoded,
+    make_alarm,
     make_artefact,
     random_images,
 )
@@ -143,6 +144,61 @@ def test_many_callers_of_more_models_than_fit_all_get_their_own_answer(
     blocks = served.resources.inference.engines[0].arena
     assert blocks
     assert blocks.blocks == 0
+
+
+def test_a_name_predicts_with_its_model(
+    served: Site, artefacts: list[Artefact], model_id: str
+) -> None:
+    image = encoded(random_images(1, seed=20)[0])
+    other_id = add_model(served.resources, artefacts[1])
+    for one in (model_id, other_id):
+        served.client.put("/v1/names/animals", json={"model_id": one})
+        answer = served.client.post(
+            "/v1/names/animals/predict",
+            content=image,
+            headers={"content-type": "image/png"},
+            params={"top": 7},
+        )
+        assert answer.json()["model_id"] == one
+        require_same(answer, ask(served, one, image, top="7"))
+    served.client.delete("/v1/names/animals")
+
+
+@pytest.mark.parametrize("path", ["names/none", "names/{id}", "models/animals", "models/mdl_none"])
+def test_what_is_not_there_predicts_nothing(served: Site, model_id: str, path: str) -> None:
+    image = encoded(random_images(1, seed=21)[0])
+    answer = served.client.post(
+        f"/v1/{path.format(id=model_id)}/predict",
+        content=image,
+        headers={"content-type": "image/png"},
+    )
+    problem(answer, 404, "not-found")
+
+
+def test_without_an_alarm_nothing_is_flagged(served: Site, model_id: str) -> None:
+    body = ask(served, model_id, encoded(random_images(1, seed=22)[0])).json()
+    (prediction,) = body["predictions"]
+    assert (prediction["flagged"], prediction["base_top"]) == (None, None)
+
+
+def test_the_alarm_says_what_the_model_as_it_came_says(
+    served: Site, artefacts: list[Artefact], folder: Path
+) -> None:
+    alarm = make_alarm(folder, artefacts[2], threshold=0)
+    with_alarm = add_model(served.resources, artefacts[2], alarm)
+    images = random_images(6, seed=23)
+    with torch.inference_mode():
+        base = alarm.base(images / 255).softmax(dim=1)
+    purified = artefacts[2].probabilities(images)
+    answer = ask_several(served, with_alarm, *map(encoded, images), top="1")
+    assert answer.status_code == 200, answer.text
+    for index, prediction in enumerate(answer.json()["predictions"]):
+        assert prediction["top"][0]["index"] == int(purified[index].argmax())
+        (first,) = prediction["base_top"]
+        assert first["index"] == int(base[index].argmax())
+        assert first["label"] == f"class {first['index']}"
+        assert abs(first["probability"] - float(base[index].max())) < 1e-4
+        assert prediction["flagged"] is (first["index"] != prediction["top"][0]["index"])
 
 
 # What is wrong with a request
