@@ -19,10 +19,14 @@ from service.housekeeping import Housekeeper
 from service.inference import endpoints as inference
 from service.inference.preloading import Preloader
 from service.inference.service import Inference
+from service.metrics import endpoints as metrics
+from service.metrics.requests import Measured, RequestMetrics
 from service.middleware import Around, BodyLimit, OwnSite
 from service.models import endpoints as models
 from service.names import endpoints as names
 from service.names.directory import Directory
+from service.oip import endpoints as oip
+from service.oip.requests import InferRequest
 from service.queue import Queue, create_celery
 from service.records import ModelRecord
 from service.resources import ANONYMOUS, Resources
@@ -37,11 +41,13 @@ SWEEP_SECONDS = 300.0
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; needs a migrated database when it starts."""
+    requests = RequestMetrics()
     app = FastAPI(
         title="Neural Polarizer Service",
         version="0.1.0",
         lifespan=_lifespan(settings),
         middleware=[
+            Middleware(Measured, metrics=requests),
             Middleware(Around),
             Middleware(OwnSite, loopback=is_loopback(settings.host)),
             Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
@@ -50,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
     )
+    app.state.request_metrics = requests
     problems.install(app)
     for router in (
         health.router,
@@ -59,9 +66,11 @@ def create_app(settings: Settings) -> FastAPI:
         models.router,
         names.router,
         inference.router,
+        oip.router,
+        metrics.router,
     ):
         app.include_router(router)
-    app.openapi = openapi.document(app, DefenseRequest)  # type: ignore[method-assign]
+    app.openapi = openapi.document(app, DefenseRequest, InferRequest)  # type: ignore[method-assign]
     return app
 
 
@@ -72,6 +81,7 @@ def _body_limits(settings: Settings) -> dict[str, int]:
         "/v1/defenses": 4 * file + 2 * settings.max_json_bytes,
         "/v1/models": settings.max_image_bytes,
         "/v1/names": settings.max_image_bytes,
+        "/v2": settings.max_tensor_bytes,
     }
 
 

@@ -55,6 +55,15 @@ async def readiness(resources: ResourcesDep, response: Response) -> Readiness:
     return Readiness(status="unavailable", parts=parts)
 
 
+async def require(resources: Resources, *names: str) -> None:
+    """Raises UnavailableError, which names the first of these parts that does not answer."""
+    probes = _probes(resources)
+    found = await asyncio.gather(*(_probe(name, probes[name]) for name in names))
+    for name, part in zip(names, found, strict=True):
+        if part != "ok":
+            raise UnavailableError(f"{name}: {part}")
+
+
 def _probes(resources: Resources) -> dict[str, Callable[[], None]]:
     return {
         "database": resources.database.ping,

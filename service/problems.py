@@ -1,7 +1,9 @@
-"""Every error as RFC 9457 ``application/problem+json``: one body, one set of handlers."""
+"""Every error as RFC 9457 ``application/problem+json``: one body, one set of handlers. Under
+``/v2`` the same errors are told in the form of the Open Inference Protocol."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -9,6 +11,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -28,6 +31,8 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 5  # seconds; what a 503 advises
 MAX_ERRORS = 20
 MAX_MESSAGE = 500
+
+_PROTOCOL = re.compile(r"/v2(/|$)")
 
 
 class FieldError(BaseModel):
@@ -74,7 +79,9 @@ def problem(
     headers: Mapping[str, str] | None = None,
     errors: list[FieldError] | None = None,
 ) -> Response:
-    """The answer itself."""
+    """The answer itself; under ``/v2`` in the form of the Open Inference Protocol."""
+    if _PROTOCOL.match(request.scope["path"]):
+        return JSONResponse({"error": detail}, status_code=status, headers=headers)
     body = Problem(
         type=f"urn:polarizer:problem:{slug}",
         title=title,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -23,7 +24,8 @@ ANONYMOUS = "default"
 @dataclass(frozen=True)
 class Resources:
     """Everything that lives as long as the application; ``closing`` is set when it shuts down,
-    so that answers that never end by themselves (events) end."""
+    so that answers that never end by themselves (events) end; ``inflating`` is held by those who
+    turn a compressed body into one of any size."""
 
     settings: Settings
     database: Database
@@ -33,6 +35,7 @@ class Resources:
     inference: Inference
     directory: Directory
     closing: threading.Event
+    inflating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 
 def _resources(request: Request) -> Resources:

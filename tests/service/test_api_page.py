@@ -43,7 +43,9 @@ def test_every_kind_of_problem_is_on_the_page() -> None:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if "/predict" not in block], ids=lambda block: block[:60]
+    "block",
+    [block for block in BLOCKS if not re.search("/(predict|infer)", block)],
+    ids=lambda block: block[:60],
 )
 def test_the_examples_run(quiet_site: Site, tmp_path: Path, block: str) -> None:
     """Predictions need a real model; tests/e2e has one."""
