@@ -65,7 +65,11 @@ class Database:
 
         Raises SchemaError when the schema is newer than this code.
         """
-        with self._writing.begin() as connection:  # one migration at a time: SQLite's write lock
+        with (
+            self._writing.connect() as connection,
+            _keys_asleep(connection),
+            connection.begin(),  # one migration at a time: SQLite's write lock
+        ):
             if self.engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7263018)"))
             _require_known(MigrationContext.configure(connection).get_current_revision())
@@ -90,6 +94,22 @@ def now(session: Session) -> datetime:
         value: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
         return value.astimezone(UTC)
     return datetime.now(UTC)
+
+
+@contextmanager
+def _keys_asleep(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew and dropping the old one, at which foreign keys
+    would do what they do when its rows are deleted. They are switched outside transactions only."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
 
 
 def _require_known(revision: str | None) -> None:

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
-from service.database import Database, SchemaError, now
+from service.database import Database, SchemaError, _alembic_config, now
 from service.errors import UnavailableError
 from service.ids import new_id
 from service.records import BlobRecord, Record
@@ -37,6 +38,30 @@ def test_every_foreign_key_has_an_index(database: Database) -> None:
 def test_migrating_again_changes_nothing(database: Database) -> None:
     database.migrate()
     database.require_current_schema()
+
+
+def test_what_refers_to_a_table_survives_its_change(stack: Settings) -> None:
+    """SQLite changes a table by making it anew, and deletes the old one with all its rows."""
+    database = Database(stack.database)
+    moment = "2026-01-01 00:00:00"
+    with database.engine.begin() as connection:
+        command.upgrade(_alembic_config(connection), "0002")
+        for row in (
+            f"blobs (id, sha256, size, live, created_at) VALUES ('b', '0', 1, true, '{moment}')",
+            "models (id, tenant, blob_id, description, method, numbers, created_at)"
+            f" VALUES ('m', 't', 'b', '{{}}', 'stage', '{{}}', '{moment}')",
+            "names (tenant, name, version, latest, created_at, updated_at)"
+            f" VALUES ('t', 'n', 1, 1, '{moment}', '{moment}')",
+            "name_versions (tenant, name, version, model_id, created_at)"
+            f" VALUES ('t', 'n', 1, 'm', '{moment}')",
+        ):
+            connection.execute(text(f"INSERT INTO {row}"))
+    database.migrate()
+    with database.engine.begin() as connection:
+        assert connection.scalar(text("SELECT model_id FROM name_versions")) == "m"
+        connection.execute(text("DELETE FROM models"))  # the keys hold again
+        assert connection.scalar(text("SELECT model_id FROM name_versions")) is None
+    database.dispose()
 
 
 def test_an_empty_database_is_refused(stack: Settings) -> None:
