@@ -141,7 +141,7 @@ class EngineClient:
         return await Connection.open(process, ours, arena, self._notice)
 
     def _notice(self, notice: Notice) -> None:
-        if isinstance(notice, Loaded):
+        if isinstance(notice, Loaded) and not notice.again:
             self.loaded.add(notice.model)
         elif isinstance(notice, Evicted):
             self.loaded.discard(notice.model)

@@ -75,9 +75,10 @@ class Metrics:
         metrics = self.models[self._ids.get(notice.model, notice.model)]
         match notice:
             case Loaded():
-                metrics.backend = notice.backend
                 if not notice.again:
                     metrics.load_seconds.observe(notice.seconds)
+                if not notice.again or metrics.backend:  # it may have left meanwhile
+                    metrics.backend = notice.backend
             case Evicted():
                 metrics.evictions += 1
                 metrics.backend = ""

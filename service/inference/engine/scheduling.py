@@ -140,15 +140,15 @@ class Scheduler(Generic[S]):
         return not decoded or decoded + piece.nbytes <= MOST_DECODED_BYTES
 
     def _next(self) -> str | None:
-        """The model whose turn it is; a second batch in hand must be full."""
+        """The model whose turn it is: that of the oldest row. A second batch in hand must be full,
+        and does not overtake one that is not."""
         if len(self._in_hand) >= MOST_IN_HAND:
             return None
-        for key in self._waiting.by_age():
-            if key in self._residents:
-                is_full = self._waiting.rows(key) >= self._most_rows(key)
-                if is_full or not self._in_hand:
-                    return key
-        return None
+        loaded = (key for key in self._waiting.by_age() if key in self._residents)
+        key = next(loaded, None)
+        if key is None or not self._in_hand:
+            return key
+        return key if self._waiting.rows(key) >= self._most_rows(key) else None
 
     def _most_rows(self, key: str) -> int:
         spec = self._waiting.first(key).request.question.input

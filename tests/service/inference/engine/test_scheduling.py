@@ -337,6 +337,24 @@ def test_the_next_batch_is_put_together_early_only_if_it_is_full() -> None:
     assert sorted(bench.outcomes) == [1, 2, 3]
 
 
+def test_full_batches_do_not_overtake_an_older_row_of_another_model() -> None:
+    bench = Bench()
+    for model in "ab":
+        bench.put_together(bench.request(model, images=0))
+        bench.compute()
+    bench.put_together(bench.request("a", images=MOST_ROWS, number=1))
+    first = bench.scheduler.take()
+    bench.put(bench.request("b", number=2))
+    bench.put_together(bench.request("a", images=MOST_ROWS, number=3))
+    taken: list[Batch[Any]] = []
+    taking = in_thread(lambda: taken.append(bench.scheduler.take()))
+    taking.join(0.1)
+    assert taking.is_alive()
+    bench.compute(first)
+    taking.join(10)
+    assert taken[0].key == "b"
+
+
 def test_models_are_kept_by_bytes() -> None:
     bench = Bench(max_models=10, nbytes=100)
     bench.models.nbytes = {"small": 30, "other": 30, "large": 60, "giant": 500}
