@@ -65,6 +65,17 @@ def test_the_report_says_what_the_runner_knows(bench: Bench) -> None:
     assert report.artefact.sha256 == bench.models()[0].blob.sha256
 
 
+def test_an_alarm_is_stored_beside_the_model(bench: Bench) -> None:
+    bench.runner("sets_an_alarm").run(bench.queued())
+    (model,) = bench.models()
+    assert model.alarm == {"threshold": 1.5, "images": 99, "flagged": 0, "rate": 0.01}
+    assert model.alarm_on
+    assert model.alarm_blob
+    assert b"".join(bench.blobs.read(model.alarm_blob)) == b"as it was"
+    bench.blobs.sweep(-1)
+    assert b"".join(bench.blobs.read(model.alarm_blob)) == b"as it was"
+
+
 def test_events_arrive_in_order(bench: Bench) -> None:
     defense = bench.queued()
     bench.runner().run(defense)
@@ -86,6 +97,7 @@ def test_events_arrive_in_order(bench: Bench) -> None:
         ("writes_nothing", "child-crashed", "out/model.safetensors"),
         ("writes_no_artefact", "child-crashed", "out/model.safetensors"),
         ("writes_an_empty_artefact", "child-crashed", "empty"),
+        ("promises_an_alarm", "child-crashed", "out/alarm.safetensors"),
         ("writes_a_strange_report", "child-crashed", "accuracy_after"),
         ("links_to_elsewhere", "child-crashed", "out/model.safetensors"),
         ("links_its_outputs", "child-crashed", "out/model.safetensors"),
