@@ -89,6 +89,7 @@ class Attempt:
             attempt=self._lease.attempt,
             description=request.get("description"),
             target_class=request.get("target_class"),
+            attack_tests=request.get("attack_tests") or (),
             config=request.get("config") or PurifyConfig(),
             evidence=request.get("evidence", EvidenceConfig()),
             device=self._tools.settings.device,

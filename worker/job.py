@@ -14,6 +14,7 @@ from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
 from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import InputFacts, Role
+from service.defenses.winback import AttackTest
 
 JOB_FILE = "job.json"
 INPUTS = "in"
@@ -47,6 +48,7 @@ class Job(_Part):
         ModelDescription | None, Field(description="null: the model's file describes itself")
     ]
     target_class: Annotated[str | int | None, Field(description="a class name or index")]
+    attack_tests: Annotated[tuple[AttackTest, ...], Field(description="to try at the end")] = ()
     config: PurifyConfig
     evidence: Annotated[EvidenceConfig | None, Field(description="null: not wanted")] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]

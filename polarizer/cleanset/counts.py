@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from polarizer.cleanset.report import Finding, Severity
-from polarizer.listing import some
+from polarizer.listing import shown, some
 
 FEW = 100
 FEW_OF_CLASS = 5
@@ -68,7 +68,7 @@ def _imbalance(counts: Tensor, names: Sequence[str]) -> list[Finding]:
         return []
     most = int(counts.argmax())
     message = (
-        f"class {names[most]} has {int(present.max())} clean images and the rarest class"
+        f"class {shown(names[most])} has {int(present.max())} clean images and the rarest class"
         f" {int(present.min())}; the repair will favour the frequent classes, so even the numbers"
         " out"
     )

@@ -15,6 +15,8 @@ VARIANCE_OFFSET = 0.35
 FEWEST = 30
 UNEXPLAINED = 0.25
 """Disagreement with the labels beyond what the model's confidence leaves for errors."""
+DISAGREEING, CLEARLY = 0.05, 1.5
+"""A shift past 1 counts where the model also disagrees by so much, and else past so much."""
 PIXEL_OFFSET = 1.0
 PIXEL_RATIO = 3.0
 
@@ -38,7 +40,7 @@ def distribution_findings(
     agreement, confidence = observation.agreement, observation.confidence
     gap = confidence - agreement
     how = f"it agrees with {agreement:.0%} of the labels and is {confidence:.0%} sure on average"
-    if moved is not None and moved > 1:
+    if moved is not None and moved > (1 if gap > DISAGREEING else CLEARLY):
         message = (
             f"the clean images do not look like those that the model was trained on: features lie"
             f" {moved:.1f} times as far off as is usual at most, and {how}; use images of the same"

@@ -46,6 +46,12 @@ class Draft:
             raise InvalidRequestError(
                 "triggered images and target_class go together: send both, or neither"
             )
+        if request.attack_tests and not triggered:
+            raise InvalidRequestError(
+                "attack_tests: they attack with triggered images; send these, and target_class"
+            )
+        if len(set(request.attack_tests)) < len(request.attack_tests):
+            raise InvalidRequestError("attack_tests: names one of them twice")
         if request.target_class is not None and request.description is not None:
             _check_target(request.target_class, request.description)
 

@@ -35,6 +35,7 @@ JSON_EXAMPLES: dict[str, Any] = {
             "test": {"upload": _UPLOAD},
             "triggered": {"upload": _UPLOAD},
             "target_class": "airplane",
+            "attack_tests": ["reactivation", "retuning"],
             "description": _DESCRIPTION,
             "config": {"steps": 40, "seed": 7},
         },

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from polarizer.alarm.facts import Calibration
 from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
+from service.defenses.cleanset import CleanSetFacts
 from service.defenses.evidence import EvidenceFacts
+from service.defenses.winback import AttackTestFacts
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -34,7 +36,10 @@ class Numbers(_Part):
 
     ``accuracy``: clean images given their class. ``attack_success``: triggered images of other
     classes given the target class. ``recovered_accuracy``: the same images given their true class.
-    ``defense_effectiveness``: ``[max(0, ΔASR) - max(0, ΔACC) + 1] / 2``.
+    ``defense_effectiveness``: ``[max(0, ΔASR) - max(0, ΔACC) + 1] / 2``. ``clean_agreement``: clean
+    images that the model as it came gives their label; ``wrong_labels``: an estimate of wrong ones
+    among these; ``near_duplicates``: those that repeat an earlier one. ``won_back``: the most that
+    an attack test brought back.
     """
 
     accuracy_before: Share | None = None
@@ -44,6 +49,10 @@ class Numbers(_Part):
     recovered_accuracy_before: Share | None = None
     recovered_accuracy_after: Share | None = None
     defense_effectiveness: Share | None = None
+    clean_agreement: Share | None = None
+    wrong_labels: Share | None = None
+    near_duplicates: Share | None = None
+    won_back: Share | None = None
 
     def merged(self, later: Numbers) -> Numbers:
         """These, and over them those of ``later`` that are not null."""
@@ -102,6 +111,13 @@ class Report(_Part):
     evidence: Annotated[
         EvidenceFacts | None, Field(description="null: it was not asked for")
     ] = None
+    clean_set: Annotated[
+        CleanSetFacts | None, Field(description="what the model as it came makes of clean images")
+    ] = None
+    attack_tests: Annotated[
+        tuple[AttackTestFacts, ...],
+        Field(max_length=10, description="what an attacker won back, where it was asked for"),
+    ] = ()
     measured_on: Annotated[
         Literal["test", "held_out"],
         Field(description="held_out: clean images that trained nothing but chose the checkpoint"),

@@ -12,6 +12,7 @@ from polarizer.description import ModelDescription
 from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import Digest, Numbers, Role
 from service.defenses.states import Stage, Status
+from service.defenses.winback import AttackTest
 from service.records import DefenseRecord, EventRecord, InputRecord
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -74,6 +75,14 @@ class DefenseRequest(_Sent):
         Field(description="the class that the trigger leads to: its index or its name"),
     ] = None
     config: PurifyConfig = PurifyConfig()
+    attack_tests: Annotated[
+        tuple[AttackTest, ...],
+        Field(
+            max_length=3,
+            description="what an attacker who knows the trigger could win back, to be tried on the"
+            " purified model; needs triggered images",
+        ),
+    ] = ()
     evidence: Annotated[
         EvidenceConfig | None,
         Field(description="how to look for triggers that nobody sent; null: not at all"),
@@ -125,6 +134,7 @@ class Defense(BaseModel):
     inputs: dict[Role, InputView]
     description: ModelDescription | None
     target_class: int | str | None
+    attack_tests: tuple[AttackTest, ...] = ()
     config: PurifyConfig
     evidence: EvidenceConfig | None = None
 

@@ -25,6 +25,8 @@ from service.uploads import repository as uploads
 _KEPT = {"description", "target_class", "config", "evidence"}
 """What of a request the worker needs to be told."""
 
+_KEPT = {"description", "target_class", "attack_tests", "config"}
+
 
 @dataclass(frozen=True)
 class Created:

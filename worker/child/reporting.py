@@ -8,9 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from polarizer.checkpoints import LoadedModel, Provenance
+from polarizer.cleanset import CleanSetReport
 from polarizer.purification import Purification
+from service.defenses.cleanset import CleanSetFacts
 from service.defenses.evidence import EvidenceFacts
 from service.defenses.report import ArtefactFacts, Numbers, Report, Warned
+from service.defenses.winback import AttackTestFacts
 from worker.child.sets import ImageSets
 from worker.job import Job
 
@@ -40,7 +43,9 @@ def report(
     source: LoadedModel,
     sets: ImageSets,
     purification: Purification,
+    clean_set: CleanSetReport,
     numbers: Numbers,
+    attack_tests: tuple[AttackTestFacts, ...],
     evidence: EvidenceFacts | None,
     artefact: ArtefactFacts,
     warnings: list[Warned],
@@ -60,6 +65,8 @@ def report(
         purify_seconds=purification.seconds,
         numbers=numbers,
         evidence=evidence,
+        clean_set=CleanSetFacts.of(clean_set),
+        attack_tests=attack_tests,
         measured_on="held_out" if sets.test is None else "test",
         inputs=job.inputs,
         images=sets.facts(),

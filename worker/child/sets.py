@@ -18,7 +18,6 @@ from polarizer.listing import shown, some
 from service.defenses.report import ImageFacts, Role, Warned
 from worker.job import Job, input_path
 
-FEW_CLEAN = 100
 FEW_HELD_OUT = 50
 
 
@@ -53,19 +52,10 @@ class ImageSets:
     def facts(self) -> dict[Role, ImageFacts]:
         return {role: _facts(found) for role, found in self._all()}
 
-    def warnings(self, model: ModelDescription) -> Iterator[Warned]:
-        """What a user should know about the images."""
+    def warnings(self) -> Iterator[Warned]:
+        """What a user should know about the files."""
         for role, found in self._all():
             yield from _of_file(role, found)
-        if len(self.clean.images) < FEW_CLEAN:
-            message = (
-                f"only {len(self.clean.images)} clean images; {FEW_CLEAN} or more repair better"
-            )
-            yield Warned(code="few-images", message=message)
-        missing = [name for name in model.classes if name not in self.clean.report.per_class]
-        if missing:
-            message = f"no clean image of {len(missing)} classes: {some(missing)}"
-            yield Warned(code="missing-classes", message=message[:1000])
         if len(self.measured_on) < FEW_HELD_OUT:
             message = f"accuracy is measured on {len(self.measured_on)} images only; send more"
             yield Warned(code="few-measured", message=message)

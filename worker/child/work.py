@@ -15,6 +15,7 @@ from polarizer.images import LabelledImages
 from polarizer.progress import Progress, StepDone
 from polarizer.purification import Purification, purify
 from service.defenses.report import ArtefactFacts, Warned
+from worker.child import attacking, clean_check
 from worker.child.alarm import calibrated
 from worker.child.device import choose_device
 from worker.child.examining import examined
@@ -50,10 +51,15 @@ class Work:
         device = choose_device(self._job.device)
         source = load_classifier(input_path(self._folder, "model"), self._job.description)
         sets = ImageSets.read(self._job, self._folder, source.description)
-        self._warn(sets.warnings(source.description))
+        self._warn(sets.warnings())
+        attacking.require_attackable(self._job, sets)
 
         self._begin("measuring")
+        clean_set = clean_check.check_clean(self._job, source, sets, device)
+        self._warn(clean_check.warnings_of(clean_set))
+        self._voice.say(MeasuredEvent(numbers=clean_check.numbers_of(clean_set)))
         before = measure_before(source.classifier, sets, device)
+        before = before.merged(clean_check.numbers_of(clean_set))
         self._voice.say(MeasuredEvent(numbers=before))
 
         self._begin("purifying")
@@ -62,6 +68,8 @@ class Work:
         self._begin("evaluating")
         artefact, shipped = self._ship(purification, source, sets.clean.images)
         after = measure_after(before, shipped.classifier, sets, device)
+        attack_tests = attacking.attacked(self._job, source, shipped, sets, device)
+        after = after.merged(attacking.numbers_of(attack_tests))
         self._voice.say(MeasuredEvent(numbers=after))
         evidence = examined(self._job, source, shipped, sets, device, self._voice)
         written = report(
@@ -69,7 +77,9 @@ class Work:
             source=source,
             sets=sets,
             purification=purification,
+            clean_set=clean_set,
             numbers=after,
+            attack_tests=attack_tests,
             evidence=evidence,
             artefact=artefact,
             warnings=self._warnings,

@@ -71,7 +71,7 @@ def test_a_form_with_the_files(site: Site) -> None:
             for item in record.inputs
             if item.blob
         }
-        assert record.request.keys() == {"description", "target_class", "config"}
+        assert record.request.keys() == {"description", "target_class", "attack_tests", "config"}
     assert kept == {"model": b"weights", "clean": b"images"}
     assert woken(site) == [created.json()["id"]]
 
@@ -149,6 +149,8 @@ def _refused(site: Site, response: httpx.Response, *, says: str) -> None:
         ({"model": "upl_" + "0" * 26}, "model"),
         ({"clean": {"uri": "s3://b/k", "sha256": "xyz"}}, "sha256"),
         ({"target_class": 1}, "triggered"),
+        ({"attack_tests": ["retuning"]}, "attack with triggered images"),
+        ({"attack_tests": ["sorcery"]}, "attack_tests"),
         ({"target_class": True}, "target_class"),
         ({"target_class": -1}, "target_class"),
         ({"config": {"steps": 0}}, "steps"),
