@@ -22,10 +22,8 @@ from service.records import DefenseRecord, InputRecord
 from service.resources import Resources
 from service.uploads import repository as uploads
 
-_KEPT = {"description", "target_class", "config", "evidence"}
+_KEPT = {"description", "target_class", "attack_tests", "config", "evidence"}
 """What of a request the worker needs to be told."""
-
-_KEPT = {"description", "target_class", "attack_tests", "config"}
 
 
 @dataclass(frozen=True)
