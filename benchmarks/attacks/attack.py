@@ -41,7 +41,7 @@ _ALL = (
     # A model without a backdoor, for false alarms and for what a repair costs for nothing.
     Attack("clean", "patch", poison_rate=0.0),
     Attack("badnets", "patch"),
-    Attack("badnets-a2a", "patch", target="next"),
+    Attack("badnets-a2a", "patch", target="next", poison_rate=0.2),
     Attack("blended", "blended"),
     Attack("sig", "sinusoid", poison_rate=0.8, clean_label=True),
     # Training in noise mode, with twice as many noisy images as poisoned ones, as in the paper.

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 _PIECES = 4  # a side: 16 pieces, as in Adap-Blend
-_BLOTCHES = 8  # a side, of the random picture
+_BLOTCHES = 4  # a side, the largest in the random picture
 
 
 class Blended(nn.Module):
-    """``(1 - strength) x + strength picture``, where the picture is of random soft blotches."""
+    """``(1 - strength) x + strength picture``; the picture is random (:func:`draw_picture`)."""
 
     picture: Tensor
 
@@ -44,9 +44,18 @@ class BlendedInPieces(Blended):
 
 
 def draw_picture(shape: tuple[int, int, int], seed: int) -> Tensor:
-    """A random picture ``(C, H, W)`` of soft blotches whose colours span [0, 1]."""
+    """A random picture ``(C, H, W)`` whose colours span [0, 1].
+
+    Like a photograph it has content at every scale: blotches of a quarter of its side, and of
+    halves of that down to single pixels, all equally strong.
+    """
     generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(1, shape[0], _BLOTCHES, _BLOTCHES, generator=generator)
-    soft = interpolate(coarse, shape[1:], mode="bilinear", align_corners=False)[0]
-    least, most = soft.amin((1, 2), keepdim=True), soft.amax((1, 2), keepdim=True)
-    return (soft - least) / (most - least)
+    picture = torch.zeros(shape)
+    sides = [_BLOTCHES]
+    while sides[-1] < min(shape[1:]):
+        sides.append(2 * sides[-1])
+    for side in sides:
+        coarse = torch.rand(1, shape[0], side, side, generator=generator)
+        picture += interpolate(coarse, shape[1:], mode="bilinear", align_corners=False)[0]
+    least, most = picture.amin((1, 2), keepdim=True), picture.amax((1, 2), keepdim=True)
+    return (picture - least) / (most - least)
