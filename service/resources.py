@@ -38,12 +38,15 @@ class Resources:
     inflating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 
-def _resources(request: Request) -> Resources:
+# Coroutines, because FastAPI runs what is none in a thread: two hops for every request.
+
+
+async def _resources(request: Request) -> Resources:
     resources: Resources = request.app.state.resources
     return resources
 
 
-def _tenant() -> str:
+async def _tenant() -> str:
     return ANONYMOUS
 
 
