@@ -71,7 +71,8 @@ def test_a_form_with_the_files(site: Site) -> None:
             for item in record.inputs
             if item.blob
         }
-        assert record.request.keys() == {"description", "target_class", "attack_tests", "config"}
+        wanted = {"description", "target_class", "attack_tests", "config", "evidence"}
+        assert record.request.keys() == wanted
     assert kept == {"model": b"weights", "clean": b"images"}
     assert woken(site) == [created.json()["id"]]
 
