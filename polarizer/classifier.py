@@ -46,7 +46,8 @@ class Classifier(nn.Module):
         Both come from one pass up to that polarizer. Raises what :meth:`forward` raises, and
         :class:`ConfigError` for a network without such a polarizer.
         """
-        return both_answers(self.module, self._prepared(pixels))
+        purified, base = both_answers(self.module, self._prepared(pixels))
+        return purified, base
 
     def _prepared(self, pixels: Tensor) -> Tensor:
         self.check_shape(pixels)

@@ -62,7 +62,8 @@ class ConditionedLayer(LayerWrapper):
         spatial = isinstance(self.layer, nn.Conv2d)
         rows = features.movedim(1, -1) if spatial else features
         positions = rows.flatten(1, -2) if rows.ndim > 2 else rows[:, None]
-        changed = self.polarizer(positions, _for_rows(classes, len(rows))).reshape(rows.shape)
+        changed: Tensor = self.polarizer(positions, _for_rows(classes, len(rows)))
+        changed = changed.reshape(rows.shape)
         return changed.movedim(-1, 1) if spatial else changed
 
 

@@ -37,10 +37,11 @@ def answer(module: nn.Module, inputs: Tensor) -> Tensor:
     with RUNNING:
         if any(layer.condition is not None for layer in layers.values()):
             return logits_of(module(inputs))
-        return both_answers(module, inputs)[0]
+        purified: Tensor = both_answers(module, inputs)[0]
+        return purified
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """``(purified, base)`` logits, each (N, K), of a network with a conditioned layer.
 
@@ -49,7 +50,7 @@ def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
 
     Raises :class:`ConfigError` in a trace: it would keep the classes of its example for ever.
     """
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         raise ConfigError(
             "a network with a class-conditioned polarizer cannot be traced or exported: "
             "each image decides which polarizer it passes"
@@ -64,7 +65,7 @@ def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 def logits_of(output: Any) -> Tensor:  # noqa: ANN401
     """The logits in what a network returns."""
-    return output if isinstance(output, Tensor) else output.logits  # type: ignore[no-any-return]
+    return output if isinstance(output, Tensor) else output.logits
 
 
 class Replay:
