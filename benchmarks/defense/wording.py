@@ -24,10 +24,11 @@ section holds figures of papers. `make bench-defense` repeats the small table.
 RIVALS = """\
 ## The rivals
 
-Written from their papers, in float32, with the papers' settings: `ft` is plain fine-tuning (100
-epochs of SGD at 0.01 with momentum, batches of 256, cosine schedule); `ft_sam` is FT-SAM (Zhu et
-al., ICCV 2023; the same and `rho` 2); `i_bau` is I-BAU (Zeng et al., ICLR 2022; three rounds, five
-fixed-point iterations, Adam at 0.001). `official_npd` is BackdoorBench's own code, run from a
+Written from their papers, in float32. `ft` is plain fine-tuning (100 epochs of SGD at 0.01 with
+momentum, batches of 256, cosine schedule); `ft_sam` is FT-SAM (Zhu et al., ICCV 2023; the same and
+`rho` 2); `i_bau` is I-BAU (Zeng et al., ICLR 2022; three rounds of 50 steps, five fixed-point
+iterations, Adam at 0.0001: the authors' 0.001, for another network, destroys these within a few
+steps). `official_npd` is BackdoorBench's own code, run from a
 checkout that is not part of this repository, with its CIFAR-10 configuration in float32 and its
 evaluation on the test set switched off. It supports PreAct-ResNet18 only.
 """

@@ -2,7 +2,7 @@
 
 All take a classifier and clean images, leave the one given as it was, and return an
 :class:`~benchmarks.defense.rivals.outcome.Outcome`. ``share`` is the part of the published work
-(epochs or rounds) to do; the learning-rate schedule is compressed into it.
+(epochs or steps) to do; the learning-rate schedule is compressed into it.
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ Zeng et al., Adversarial Unlearning of Backdoors via Implicit Hypergradient, ICL
 ``step(d) = d - a ∇_d(-L)``, whose fixed point the worst ``d`` is,
 ``dL/dw = ∂L/∂w + (∂step/∂w)ᵀ v`` and ``v = (∂step/∂d)ᵀ v + ∂L/∂d``, iterated K times from zero.
 
-Rounds, K and Adam's rate are those of the authors' example for CIFAR-10; the bound is for images of
-3x32x32 values in [0, 1] and is scaled by the root of the size for others.
+Rounds and K are those of the authors' example for CIFAR-10. A round has the 50 batches that it has
+with their 5,000 clean images, however many there are. Their example's rate of 0.001 is for another
+network: on a PreAct-ResNet18 three steps of it took accuracy from 87 % to 13 %, so it is a tenth of
+that. The bound is for images of 3x32x32 values in [0, 1], scaled by the root of the size.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from benchmarks.defense.rivals.outcome import Outcome
-from benchmarks.defense.rivals.training import batches, finished, trainable_copy
+from benchmarks.defense.rivals.training import cycled, finished, trainable_copy
 from polarizer.classifier import Classifier
 from polarizer.images import LabelledImages
 from polarizer.perturbation import project
@@ -37,8 +40,9 @@ class ImplicitUnlearning:
 
     share: float = 1.0
     rounds: int = 3
+    steps: int = 50
     batch_size: int = 100
-    learning_rate: float = 0.001
+    learning_rate: float = 0.0001
     fixed_point_steps: int = 5
     inner_rate: float = 10.0
     bound: float = 10.0
@@ -51,20 +55,19 @@ class ImplicitUnlearning:
         device: torch.device,
         generator: torch.Generator,
     ) -> Outcome:
-        """Unlearn in a copy for ``share`` of the rounds, at least one."""
-        rounds = max(1, round(self.rounds * self.share))
+        """Unlearn in a copy; each round takes ``share`` of its steps, at least one."""
+        steps = max(1, round(self.steps * self.share))
         tuned = trainable_copy(classifier, device)
         tuned.module.eval()  # BatchNorm keeps its statistics; its scale and shift are trained
         optimizer = torch.optim.Adam(tuned.parameters(), lr=self.learning_rate)
-        for _ in range(rounds):
-            delta = self.worst_perturbation(
-                tuned, clean.shape, batches(clean, self.batch_size, device, generator)
-            )
-            for pixels, labels in batches(clean, self.batch_size, device, generator):
+        drawn = partial(cycled, steps, clean, self.batch_size, device, generator)
+        for _ in range(self.rounds):
+            delta = self.worst_perturbation(tuned, clean.shape, drawn())
+            for pixels, labels in drawn():
                 self.set_hypergradients(tuned, delta, pixels, labels)
                 optimizer.step()
                 optimizer.zero_grad()
-        return Outcome(finished(tuned), share=rounds / self.rounds)
+        return Outcome(finished(tuned), share=steps / self.steps)
 
     def worst_perturbation(
         self,
@@ -72,7 +75,7 @@ class ImplicitUnlearning:
         shape: tuple[int, int, int],
         parts: Iterable[tuple[Tensor, Tensor]],
     ) -> Tensor:
-        """One pass over the batches ``parts`` of gradient ascent on ``L``, then into the bound."""
+        """Gradient ascent on ``L``, a step for each batch of ``parts``; then into the bound."""
         delta = torch.zeros(1, *shape, device=tuned.mean.device, requires_grad=True)
         for pixels, labels in parts:
             loss = _inner_loss(tuned, delta, pixels, labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from itertools import chain, islice, repeat
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,18 @@ def batches(
     for indices in torch.randperm(len(images), generator=generator).split(size):
         if len(indices) > 1:
             yield images.pixels(indices).to(device), images.labels[indices].to(device)
+
+
+def cycled(
+    count: int,
+    images: LabelledImages,
+    size: int,
+    device: torch.device,
+    generator: torch.Generator,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """``count`` batches, one epoch after another; images that fill no batch give smaller ones."""
+    epochs = (batches(images, size, device, generator) for _ in repeat(None))
+    return islice(chain.from_iterable(epochs), count)
 
 
 def augmented(pixels: Tensor, generator: torch.Generator) -> Tensor:

@@ -57,10 +57,10 @@ def test_equal_seeds_give_equal_results(name: str, bench: Backdoored) -> None:
     assert all(torch.equal(second_state[key], value) for key, value in first.state_dict().items())
 
 
-@pytest.mark.parametrize(("name", "share"), [("ft", 0.1), ("ft_sam", 0.1), ("i_bau", 1 / 3)])
+@pytest.mark.parametrize(("name", "share"), [("ft", 0.1), ("ft_sam", 0.1), ("i_bau", 0.1)])
 def test_the_share_that_was_done_is_told(name: str, share: float, bench: Backdoored) -> None:
     assert repair(name, bench, share=share).share == pytest.approx(share)
-    assert repair(name, bench, share=1e-6).share in (pytest.approx(0.01), pytest.approx(1 / 3))
+    assert repair(name, bench, share=1e-6).share in (0.01, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_share_that_was_done_is_told(name: str, share: float, bench: Backdoo
         FineTuning(epochs=25, learning_rate=0.1),
         FtSam(epochs=25, learning_rate=0.1),
         # the toy's losses are so flat that the published reach finds no perturbation
-        ImplicitUnlearning(rounds=10, inner_rate=100, bound=30),
+        ImplicitUnlearning(rounds=10, steps=2, learning_rate=1e-3, inner_rate=100, bound=30),
     ],
 )
 def test_they_lower_attack_success(rival: Rival, bench: Backdoored) -> None:

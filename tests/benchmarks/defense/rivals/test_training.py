@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from benchmarks.defense.rivals.training import augmented, batches, statistics_kept
+from benchmarks.defense.rivals.training import augmented, batches, cycled, statistics_kept
 from tests.benchmarks.defense.conftest import bars
 
 CPU = torch.device("cpu")
@@ -19,6 +19,12 @@ def test_an_epoch_gives_every_image_once() -> None:
 def test_a_last_single_image_is_left_out() -> None:
     sizes = [len(y) for _, y in batches(bars(9, 0), 4, CPU, torch.Generator().manual_seed(0))]
     assert sizes == [4, 4]
+
+
+def test_batches_go_round_until_there_are_enough() -> None:
+    images = bars(10, seed=0)
+    drawn = list(cycled(5, images, 4, CPU, torch.Generator().manual_seed(0)))
+    assert [len(labels) for _, labels in drawn] == [4, 4, 2, 4, 4]
 
 
 def test_augmentation_shifts_by_at_most_an_eighth_and_mirrors_colour_only() -> None:
