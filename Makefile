@@ -55,8 +55,8 @@ serve: setup ## the embedded service on 127.0.0.1:8000, data in ./data
 # DATA holds the shared images and the badnets model; BACKDOORBENCH=PATH adds BackdoorBench's own NPD.
 DATA          ?= ../shared/data
 BACKDOORBENCH ?=
-BENCH_SMALL   := digits-small_cnn-badnets digits-small_cnn-blended digits-small_cnn-sig \
-                 digits-small_cnn-wanet digits-small_cnn-clean
+BENCH_SMALL   := digits-small_cnn-badnets digits-small_cnn-blended digits-small_cnn-wanet \
+                 digits-small_cnn-clean
 BENCH         := $(BIN)/python -m benchmarks.defense --out benchmarks/results/defense-small.json \
                  --data $(DATA) --threads 2 $(if $(BACKDOORBENCH),--backdoorbench $(BACKDOORBENCH))
 
