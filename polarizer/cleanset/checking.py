@@ -11,7 +11,7 @@ from polarizer.classifier import Classifier
 from polarizer.cleanset.counts import count_findings
 from polarizer.cleanset.distribution import distribution_findings, shift
 from polarizer.cleanset.duplicates import duplicate_findings, find_repeats, overlap_finding
-from polarizer.cleanset.labels import label_findings
+from polarizer.cleanset.labels import agreeing, label_findings
 from polarizer.cleanset.observation import observe
 from polarizer.cleanset.preprocessing import preprocessing_findings
 from polarizer.cleanset.report import CleanSetReport, Finding, Severity
@@ -50,12 +50,9 @@ def check(
     seen = observe(classifier, looked_at, device=device)
     names = classes or [str(label) for label in range(seen.classes)]
     noise, on_labels = label_findings(seen, names)
-    if any(item.code == "permuted-labels" for item in on_labels):
-        prepared = []  # agreement with wrong labels says nothing about the images
-    else:
-        prepared = preprocessing_findings(
-            classifier, looked_at, seen.predicted, device=device, generator=generator
-        )
+    prepared = preprocessing_findings(
+        classifier, looked_at, agreeing(seen), device=device, generator=generator
+    )
     if any(item.severity is Severity.SERIOUS for item in prepared):
         on_labels = []  # what the model says of the labels follows from the preparation
     repeats = find_repeats(looked_at)

@@ -110,6 +110,15 @@ def permutation(observation: Observation) -> dict[int, int]:
     return moved if len(moved) > 1 and set(moved) == set(moved.values()) else {}
 
 
+def agreeing(observation: Observation) -> Tensor:
+    """Whether the model agrees with each label, or with the class that the label stands for where
+    labels have changed places, bool (N,)."""
+    labels = observation.labels.clone()
+    for label, answer in permutation(observation).items():
+        labels[observation.labels == label] = answer
+    return observation.predicted == labels
+
+
 def label_findings(
     observation: Observation, names: Sequence[str]
 ) -> tuple[LabelNoise, list[Finding]]:

@@ -49,15 +49,15 @@ SQUARE_CHANGES = (
 def preprocessing_findings(
     classifier: Classifier,
     images: LabelledImages,
-    predicted: Tensor,
+    right: Tensor,
     *,
     device: torch.device | str,
     generator: torch.Generator,
 ) -> list[Finding]:
-    """``predicted`` int64 (N,) are the model's answers to ``images`` as they are."""
+    """``right`` (bool, N) is whether the model agrees with ``images`` as they are."""
     found = _narrow(images)
     chosen = torch.randperm(len(images), generator=generator)[:TRIED]
-    sample, right = images.select(chosen), predicted[chosen] == images.labels[chosen]
+    sample, right = images.select(chosen), right[chosen]
     best: tuple[int, Change, Tensor] | None = None
     for change in _possible(images):
         undone = LabelledImages(change.undo(sample.images).contiguous(), sample.labels)

@@ -18,7 +18,14 @@ from polarizer.errors import (
     ModelValueError,
 )
 from polarizer.images import LabelledImages
-from tests.polarizer.cleanset.sets import CLASSES, SPEC, classifier, clean_set, relabelled
+from tests.polarizer.cleanset.sets import (
+    CLASSES,
+    SPEC,
+    classifier,
+    clean_set,
+    pictures,
+    relabelled,
+)
 
 
 def changed(change: Callable[[Tensor], Tensor]) -> LabelledImages:
@@ -183,3 +190,18 @@ def test_input_errors() -> None:
     model.module.head.bias.data.fill_(float("nan"))
     with pytest.raises(ModelValueError):
         check(model, clean)
+
+
+def test_the_better_explanation_wins() -> None:
+    """Standing on their heads, these pictures of two classes are taken for each other."""
+    twisted = classifier()
+    upside_down = pictures().flip(2)
+    weight = twisted.module.head.weight.data.view(CLASSES, 3, 8, 8)
+    shapes = twisted.module.norm((upside_down - 0.5) / 0.25)
+    weight[3] += 0.2 * shapes[5]
+    weight[5] += 0.2 * shapes[3]
+
+    report = check(twisted, changed(lambda images: images.flip(2)))
+
+    assert "upside-down" in report.codes()
+    assert "permuted-labels" not in report.codes()
