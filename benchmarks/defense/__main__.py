@@ -5,7 +5,8 @@
         --backdoorbench ../BackdoorBench --out benchmarks/results/defense.json
 
 Models are those that ``python -m benchmarks.attacks`` made and any folders named with --models;
-when folders are named, of those made only what --only names.
+when folders are named, of those made only what --only names. Times are divided by those of the
+first method.
 
     python -m benchmarks.defense --profile --steps 10    # where the time of ours goes
 """
@@ -38,6 +39,7 @@ from benchmarks.defense.table import (
     percent,
     summarise,
 )
+from polarizer.config import PurifyConfig
 
 MODELS = Path("benchmarks/work/models")
 
@@ -130,6 +132,11 @@ def _failed(results: Results) -> list[Row]:
     return [row for row in results.rows if row.problem]
 
 
+def default_method() -> str:
+    """What ``polarizer.purify`` does when nothing is asked for."""
+    return PurifyConfig().method.value
+
+
 def _setting(text: str) -> tuple[str, object]:
     name, _, value = text.partition("=")
     return name, json.loads(value)
@@ -146,7 +153,12 @@ def _options() -> argparse.Namespace:
     add("--only", nargs="+", default=[], metavar="PART", help="made models with this in the name")
     add("--skip", nargs="+", default=[], metavar="PART", help="but none with this")
     add("--data", type=Path, default=Path("../shared/data"), help="where the images lie")
-    add("--methods", nargs="+", default=["stage"], help="ours; times are divided by the first")
+    add(
+        "--methods",
+        nargs="+",
+        default=[default_method()],
+        help="ours; times are divided by the first",
+    )
     add("--set", nargs="+", type=_setting, default=[], metavar="NAME=JSON", help="of our methods")
     add("--rivals", nargs="*", choices=RIVALS, default=list(RIVALS))
     add("--rival-share", type=float, default=1.0, help="part of the published epochs or rounds")

@@ -32,7 +32,12 @@ from polarizer.purification import purify
 PHASES = {
     "checks": ["polarizer.optimisation._check"],
     "outer forward": ["polarizer.optimisation._forward"],
-    "inner problem": ["polarizer.optimisation.perturb", "polarizer.conditional.training.perturb"],
+    "inner problem": [
+        "polarizer.optimisation.perturb",
+        "polarizer.deep.stand_ins.StandIns.apply",
+        "polarizer.deep.stand_ins.StandIns.learn",
+    ],
+    "augmentation": ["polarizer.deep.augmentation.Augmentation.__call__"],
     "images to pixels": ["polarizer.images.LabelledImages.pixels"],
     "outer loss": ["polarizer.optimisation.outer_loss"],
     "backward": ["torch.autograd.backward"],
@@ -216,7 +221,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benchmarks.defense --profile", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--method", default="stage")
+    parser.add_argument("--method", default=PurifyConfig().method.value)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--set", nargs="+", type=_setting, default=[], metavar="NAME=JSON")
     parser.add_argument("--only", nargs="+", metavar="CASE", help="reference, images, width …")
