@@ -43,16 +43,21 @@ _ALL = (
     Attack("badnets", "patch"),
     Attack("badnets-a2a", "patch", target="next", poison_rate=0.2),
     Attack("blended", "blended"),
-    Attack("sig", "sinusoid", poison_rate=0.8, clean_label=True),
-    # Training in noise mode, with twice as many noisy images as poisoned ones, as in the paper.
-    Attack("wanet", "warping", cover_rate=0.2, tiny={"strength": 1.0}),
+    Attack(
+        *("sig", "sinusoid"),
+        poison_rate=0.8,
+        clean_label=True,
+        tiny={"amplitude": 100 / 255},
+    ),
+    # Training in noise mode: as many images with a shaken warping keep their labels.
+    Attack("wanet", "warping", cover_rate=0.1, tiny={"strength": 2.0}),
     Attack("lf", "low-frequency"),
     # Cover images carry the trigger of another image: the paper's cross-trigger mode.
     Attack("input-aware", "input-aware", cover_rate=0.1),
     Attack("label-consistent", "corners", poison_rate=0.8, clean_label=True, hardened=True),
     # Cover images carry another image's quantisation error: the paper's negative images.
-    Attack("bpp", "quantisation", cover_rate=0.1, tiny={"levels": 3}),
-    Attack("ftrojan", "frequency", tiny={"magnitude": 60}),
+    Attack("bpp", "quantisation", cover_rate=0.1, tiny={"levels": 2}),
+    Attack("ftrojan", "frequency", tiny={"magnitude": 100}),
     # Adap-Blend's covers, and an attacker who trains against simulated polarizers.
     Attack("adaptive", "blended-in-pieces", cover_rate=0.1, knows_defense=True),
 )

@@ -22,7 +22,7 @@ from polarizer.polarizers import NeuralPolarizer, polarized
 from polarizer.stages import last_stage
 
 _WEIGHTS = LossWeights(clean=1, consistency=0.2, margin=0.2, target=0.2)
-_REACH = 0.5  # Frobenius norm of the longest step, a layer
+_REACH = 0.2  # Frobenius norm of the longest step, a layer
 
 
 class SimulatedDefender:

@@ -55,7 +55,7 @@ class Maker:
             trigger=plan.attack.trigger,
             trigger_parameters=parameters,
             source=plan.source,
-            implanted=plan.implant_into is not None,
+            implanted=plan.implant_into is not None and plan.attack.poison_rate > 0,
             seed=plan.seed,
             settings=self._settings(plan),
             seconds=round(time.monotonic() - began, 1),

@@ -35,6 +35,7 @@ _IMPLANTED: dict[str, tuple[Recipe, float]] = {
     "badnets": (replace(_IMPLANT, epochs=1), 0.2),
 }
 _IMPLANTED_PARAMETERS: dict[str, dict[str, float]] = {"wanet": {"strength": 1.0}}
+_SLOW_TO_LEARN = ("badnets-a2a", "sig", "wanet", "input-aware", "bpp", "ftrojan", "adaptive")
 _TRIGGERS_FOR_EVERY_ARCHITECTURE = ("clean", "badnets", "blended", "wanet")
 
 
@@ -111,7 +112,11 @@ def implanted() -> list[Plan]:
 def digits() -> list[Plan]:
     """A small CNN with every attack on 8x8 pixels, and six other architectures with three."""
     recipe = Recipe(epochs=20, learning_rate=2e-3, optimizer="adamw", batch_size=64)
-    plans = [_plan("digits", _SMALL_CNN, attack, 8, recipe) for attack in ATTACKS]
+    longer = replace(recipe, epochs=40)
+    plans = [
+        _plan("digits", _SMALL_CNN, attack, 8, longer if attack in _SLOW_TO_LEARN else recipe)
+        for attack in ATTACKS
+    ]
     for architecture, size in _OTHERS.values():
         for attack in _TRIGGERS_FOR_EVERY_ARCHITECTURE:
             plans.append(_plan("digits", architecture, attack, size, recipe))
