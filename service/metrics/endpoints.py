@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -12,7 +14,7 @@ from service.resources import ResourcesDep
 
 router = APIRouter(tags=["health"])
 
-_TEXT = {
+_TEXT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the text format of Prometheus",
         "content": {"text/plain": {"schema": {"type": "string"}}},

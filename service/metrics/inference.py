@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from math import isinf
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -12,7 +13,6 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from service.inference.metrics import Histogram, ModelMetrics, Snapshot
 
@@ -148,7 +148,7 @@ def buckets(histogram: Histogram) -> list[tuple[str, float]]:
     found, total = [], 0
     for bound, count in zip((*histogram.bounds, float("inf")), histogram.counts, strict=True):
         total += count
-        found.append((floatToGoString(bound), float(total)))
+        found.append(("+Inf" if isinf(bound) else str(bound), float(total)))
     return found
 
 

@@ -105,7 +105,7 @@ def pointing_at(session: Session, model_id: str) -> Sequence[str]:
     ).all()
 
 
-def _versions(record: NameRecord) -> Select[tuple[NameVersionRecord]]:
+def _versions(record: NameRecord) -> Select[NameVersionRecord]:
     return (
         select(NameVersionRecord)
         .where(NameVersionRecord.tenant == record.tenant, NameVersionRecord.name == record.name)

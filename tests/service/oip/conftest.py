@@ -39,7 +39,12 @@ def oip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def oip(oip_folder: Path) -> Iterator[Site]:
-    settings = Settings(data_dir=oip_folder / "data", max_tensor_bytes=LIMIT, **TEST_LIMITS)
+    settings = Settings(
+        data_dir=oip_folder / "data",
+        max_tensor_bytes=LIMIT,
+        engine_timeout_seconds=240,
+        **TEST_LIMITS,
+    )
     migrate(settings)
     with running(settings) as site:
         yield site
@@ -59,6 +64,6 @@ def models(oip: Site, oip_folder: Path) -> list[Served]:
 def triton(oip: Site) -> Iterator[InferenceServerClient]:
     """The protocol's own client, as it comes."""
     host, port = oip.host()
-    client = InferenceServerClient(f"{host}:{port}", network_timeout=120)
+    client = InferenceServerClient(f"{host}:{port}", network_timeout=240)
     yield client
     client.close()

@@ -27,7 +27,7 @@ from tests.waiting import wait_until
 
 SHAPE = [1, 3, SIZE, SIZE]
 PIXELS = bytes(3 * SIZE * SIZE)
-PATIENCE = 120
+PATIENCE = 240
 """Seconds: an engine has to start first."""
 
 
@@ -170,6 +170,23 @@ def test_too_much_at_once_says_when_to_try_again(
         answer = infer(oip, sized(), PIXELS)
     assert refused(answer, 429) == "full"
     assert answer.headers["retry-after"] == "1"
+
+
+def test_readiness_names_what_is_missing(small_site: Site) -> None:
+    small_site.settings.data_dir.joinpath("store").write_text("not a folder")
+    assert "store" in refused(small_site.client.get("/v2/health/ready"), 503)
+    assert small_site.client.get("/v2/health/live").json() == {"live": True}
+
+
+def test_an_unforeseen_error_tells_nothing(
+    small_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(small_site.resources.directory, "find", fail)
+        assert "secret" not in refused(small_site.client.get("/v2/models/any"), 500)
 
 
 def engine_pid(site: Site) -> int:
