@@ -52,7 +52,7 @@ def invert(
     ``goals`` int64 (T, N). Images that have their goal as label do not count. Normalised momentum
     descent of the cross-entropy, from zero, projected to the ball.
     """
-    groups = goals.split(inversion.together)
+    groups = torch.split(goals, inversion.together)
     return torch.cat([_invert(classifier, images, group, inversion) for group in groups])
 
 

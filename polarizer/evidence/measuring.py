@@ -29,9 +29,9 @@ def predictions(
     """The class of every image with every trigger, int64 (T, N); ``tick`` after each trigger."""
     rows = []
     with torch.inference_mode():
-        for trigger in triggers.split(1):
+        for trigger in torch.split(triggers, 1):
             parts = []
-            for indices in torch.arange(len(images)).split(PASS):
+            for indices in torch.split(torch.arange(len(images)), PASS):
                 pixels = images.pixels(indices).to(device)
                 parts.append(classifier(with_triggers(trigger.to(device), pixels)).argmax(1).cpu())
             rows.append(torch.cat(parts))

@@ -97,7 +97,8 @@ class Probes:
         without, with_it = self._predictions(
             classifier, torch.cat([torch.zeros_like(trigger), trigger])
         )
-        return (without != with_it).float().mean().item()
+        changed: float = (without != with_it).float().mean().item()
+        return changed
 
     def _predictions(self, classifier: Classifier, triggers: Tensor) -> Tensor:
         return predictions(classifier, triggers, self.images, self.pair.device, self.tick)

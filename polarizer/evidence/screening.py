@@ -55,7 +55,7 @@ def _scores(
     classifier: Classifier, images: LabelledImages, known: int, inversion: Inversion
 ) -> Tensor:
     """How likely a short search makes each class, as mean logarithm (K,)."""
-    together = torch.arange(known).split(inversion.together)  # not every trigger at a time
+    together = torch.split(torch.arange(known), inversion.together)  # not every trigger at a time
     return torch.cat([_of_some(classifier, images, labels, inversion) for labels in together])
 
 
@@ -68,4 +68,5 @@ def _of_some(
     with torch.inference_mode():
         logits = classifier(with_triggers(triggers.to(inversion.device), pixels)).float().cpu()
     likely = logits.log_softmax(1).view(len(labels), -1, logits.shape[1])
-    return likely.gather(2, labels[:, None, None].expand(-1, likely.shape[1], 1)).mean((1, 2))
+    of_goal: Tensor = likely.gather(2, labels[:, None, None].expand(-1, likely.shape[1], 1))
+    return of_goal.mean((1, 2))
