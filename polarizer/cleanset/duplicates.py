@@ -48,7 +48,7 @@ def find_repeats(images: LabelledImages) -> Repeats:
     vectors, labels = vectors[shown], images.labels[shown]
     positions = torch.arange(len(shown))
     nearest, earlier, otherwise = [torch.empty(0)], [torch.empty(0)], [torch.empty(0)]
-    for rows in positions.split(_BLOCK):
+    for rows in torch.split(positions, _BLOCK):
         distances = _distances(vectors[rows], vectors)
         distances[torch.arange(len(rows)), rows] = _FAR
         nearest.append(distances.amin(1))
@@ -80,7 +80,7 @@ def shared_with(images: LabelledImages, others: LabelledImages, near: float) -> 
     theirs = theirs[~their_blank]
     if not len(theirs):
         return torch.zeros_like(blank)
-    parts = [_distances(rows, theirs).amin(1) < near for rows in vectors.split(_BLOCK)]
+    parts = [_distances(rows, theirs).amin(1) < near for rows in torch.split(vectors, _BLOCK)]
     return torch.cat(parts) & ~blank
 
 
@@ -148,7 +148,7 @@ def _unit_vectors(images: LabelledImages) -> tuple[Tensor, Tensor]:
     _, height, width = images.shape
     size = min(SIDE, height), min(SIDE, width)
     parts, deviations = [], []
-    for chosen in images.images.split(1024):
+    for chosen in torch.split(images.images, 1024):
         small = adaptive_avg_pool2d(chosen.float(), size).flatten(1)
         deviations.append(chosen.flatten(1).float().std(1, correction=0))
         parts.append(normalize(small - small.mean(1, keepdim=True), dim=1))

@@ -113,8 +113,8 @@ class _Moments:
     def offsets(self) -> tuple[float, float]:
         mean, square = torch.as_tensor(self.sums) / self.count
         variance = (square - mean.square()).clamp(min=0) + self.layer.eps
-        known = self.layer.running_var + self.layer.eps  # type: ignore[operator]
-        moved = (mean - self.layer.running_mean) / known.sqrt()  # type: ignore[operator]
+        known = torch.as_tensor(self.layer.running_var) + self.layer.eps
+        moved = (mean - torch.as_tensor(self.layer.running_mean)) / known.sqrt()
         return moved.square().mean().sqrt().item(), (variance / known).log().abs().mean().item()
 
 

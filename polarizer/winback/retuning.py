@@ -166,12 +166,13 @@ def _tuned(
         network.parameters(), lr=budget.learning_rate, momentum=0.9, weight_decay=5e-4
     )
     for _ in range(budget.epochs):
-        for batch in torch.randperm(len(lesson), generator=generator).split(budget.batch_size):
+        order = torch.randperm(len(lesson), generator=generator)
+        for batch in torch.split(order, budget.batch_size):
             if len(batch) < 2:
                 continue  # BatchNorm has no variance of one image
             logits = copy(lesson.pixels(batch).to(device))
             optimizer.zero_grad()
-            cross_entropy(logits, lesson.labels[batch].to(device)).backward()
+            torch.autograd.backward(cross_entropy(logits, lesson.labels[batch].to(device)))
             optimizer.step()
     network.requires_grad_(False)
     return copy.train(False)

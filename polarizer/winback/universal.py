@@ -43,7 +43,7 @@ def hits(classifier: Classifier, images: Tensor, targets: Tensor, delta: Tensor 
     device = next(classifier.parameters()).device
     found = 0
     with torch.inference_mode():
-        for part, wanted in zip(images.split(256), targets.split(256), strict=True):
+        for part, wanted in zip(torch.split(images, 256), torch.split(targets, 256), strict=True):
             pixels = part.to(device, torch.float32).div_(255)
             if delta is not None:
                 pixels = (pixels + delta.to(device)).clamp(0, 1)

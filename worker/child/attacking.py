@@ -42,7 +42,7 @@ _ACCESS: dict[AttackTest, Literal["white-box", "black-box"]] = {
 
 def require_attackable(job: Job, sets: ImageSets) -> None:
     """Raises DatasetImagesError, before any time is spent, when a test has too few images."""
-    if not job.attack_tests or sets.triggered is None:
+    if not job.attack_tests or sets.triggered is None or sets.target is None:
         return
     needed = RETUNING.poisoned + 1 if "retuning" in job.attack_tests else 2
     for role, images, least in (
