@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from polarizer.description import InputSpec
@@ -203,7 +203,8 @@ def _question(
 
 def _fill(block: Block, job: Rows | Images, sizes: tuple[int, ...]) -> None:
     begin = block.begin
-    for part, size in zip(job.parts, sizes, strict=True):
+    parts: Sequence[bytes | memoryview] = job.parts
+    for part, size in zip(parts, sizes, strict=True):
         block.view(begin, begin + size)[:] = part
         begin += size
 

@@ -166,13 +166,12 @@ class Inference:
         async with AsyncExitStack() as stack:
             file = await stack.enter_async_context(self._cache.file(record.blob))
             alarm = record.alarm_blob if record.alarm_on else None
-            alarm_file = alarm and await stack.enter_async_context(self._cache.file(alarm))
-            yield Network(
-                model=record.blob.sha256,
-                file=str(file),
-                alarm=alarm.sha256 if alarm else None,
-                alarm_file=str(alarm_file) if alarm_file else None,
-            )
+            network = Network(model=record.blob.sha256, file=str(file))
+            if alarm is not None:
+                alarm_file = await stack.enter_async_context(self._cache.file(alarm))
+                its = {"alarm": alarm.sha256, "alarm_file": str(alarm_file)}
+                network = network.model_copy(update=its)
+            yield network
 
     def _engine_for(self, sha256: str) -> EngineClient:
         """The one that is expected to answer first."""

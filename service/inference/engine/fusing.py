@@ -23,7 +23,8 @@ def fuse(network: nn.Module, pixels: Tensor) -> int:
     pairs = adjacent(network, pixels)
     for convolution, norm in pairs:
         fused = fuse_conv_bn_eval(  # type: ignore[type-var]
-            network.get_submodule(convolution), network.get_submodule(norm)
+            network.get_submodule(convolution),
+            network.get_submodule(norm),  # type: ignore[arg-type]
         )
         network.set_submodule(convolution, fused)
         network.set_submodule(norm, nn.Identity())

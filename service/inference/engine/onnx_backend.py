@@ -42,7 +42,7 @@ def _export(network: nn.Module, pixels: Tensor) -> bytes:
         torch.onnx.export(
             network,
             (pixels,),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # the way without dynamo takes a file
             input_names=[_INPUT],
             output_names=[_OUTPUT],
             dynamic_axes={_INPUT: {0: "rows"}, _OUTPUT: {0: "answers"}},
