@@ -16,6 +16,7 @@ Weight = Annotated[float, Field(ge=0, le=100)]
 class Method(StrEnum):
     """How the polarizers sit in the network."""
 
+    DEEP = "deep"  # every weight, against patterns and warps that are shared by all images
     STAGE = "stage"  # on every convolution (or linear layer) of the last stage, folded afterwards
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer
     R_CNPD = "r-cnpd"  # a map for each class, chosen by the class that the base predicts
@@ -40,7 +41,15 @@ class Optimizer(StrEnum):
     """How the polarizers descend."""
 
     NORMALISED = "normalised"  # a step changes the map by the fraction learning_rate
+    RELATIVE = "relative"  # a step changes all layers together by that fraction of their norm
     SGD = "sgd"
+
+
+class Consistency(StrEnum):
+    """What the perturbed images are to be given."""
+
+    PREDICTION = "prediction"  # the class that the model gives the clean image
+    LABEL = "label"  # the label of the clean image
 
 
 class Schedule(StrEnum):
@@ -73,6 +82,18 @@ PUBLISHED_NPD: dict[str, Any] = {
     "check_every": 0,
 }
 
+
+DEEP: dict[str, Any] = {
+    "steps": 100,
+    "batch_size": 64,
+    "optimizer": Optimizer.RELATIVE,
+    "learning_rate": 0.06,
+    "consistency_weight": 0.5,
+    "consistent_with": Consistency.LABEL,
+    "margin_weight": 0.0,
+    "target_weight": 0.0,
+    "check_every": 100,
+}
 
 CONDITIONED: dict[str, Any] = {
     "steps": 200,
@@ -134,6 +155,7 @@ class PurifyConfig(BaseModel):
 
     clean_weight: Weight = 1.0
     consistency_weight: Weight = 0.2
+    consistent_with: Consistency = Consistency.PREDICTION
     margin_weight: Weight = 0.2
     target_weight: Weight = 0.2
 
@@ -157,6 +179,8 @@ class PurifyConfig(BaseModel):
         method = given.get("method")
         if method == Method.NPD:
             return PUBLISHED_NPD | given
+        if method == Method.DEEP:
+            return DEEP | given
         return CONDITIONED | given if method in CONDITIONING else given
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Normalised momentum descent for polarizers (Cutkosky & Mehta, 2020).
+"""Normalised momentum descent (Cutkosky & Mehta, 2020), for polarizers and for whole networks.
 
 The losses of one network are steep and of another flat, and no fixed factor on the gradient suits
 both. Here a step has a length instead. With ``n`` polarizers each map ``I + D`` changes by ``lr/n``
@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+
+ZERO_COUNTS_AS = 0.01
 
 
 class NormalisedDescent(torch.optim.Optimizer):
@@ -30,14 +32,37 @@ class NormalisedDescent(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
         """One step against the averaged gradient of every deviation."""
         for group in self.param_groups:
-            length = group["lr"] / len(group["params"])
             for deviation in group["params"]:
                 direction = self._averaged(deviation, group["momentum"])
+                length = group["lr"] * self._unit(deviation, group["params"])
                 scale = length / direction.norm().clamp(min=torch.finfo(direction.dtype).tiny)
                 deviation.mul_(1 - group["lr"] * group["weight_decay"]).sub_(direction * scale)
+
+    def _unit(self, deviation: Tensor, among: list[Tensor]) -> float | Tensor:  # noqa: ARG002
+        """The length of a step at ``lr = 1``."""
+        return 1 / len(among)
 
     def _averaged(self, deviation: Tensor, momentum: float) -> Tensor:
         state = self.state[deviation]
         if "average" not in state:
             state["average"] = torch.zeros_like(deviation)
         return state["average"].lerp_(deviation.grad, 1 - momentum)  # type: ignore[no-any-return]
+
+
+class RelativeDescent(NormalisedDescent):
+    """Steps of ``lr / n`` times the norm that each tensor had at the first step.
+
+    ``n`` is the number of layers: of tensors that are no vectors. So every layer turns by about
+    the same angle whatever its scale (You et al., 2017), and a feature that passes all of them by
+    about ``lr``, whatever the depth. A tensor of zeros, as biases often are, counts as one with
+    values of 0.01.
+    """
+
+    def _unit(self, deviation: Tensor, among: list[Tensor]) -> float | Tensor:
+        state = self.state[deviation]
+        if "unit" not in state:
+            layers = sum(tensor.ndim > 1 for tensor in among)
+            least = ZERO_COUNTS_AS * deviation.numel() ** 0.5
+            state["unit"] = deviation.norm().clamp(min=least) / max(layers, 1)
+        unit: Tensor = state["unit"]
+        return unit

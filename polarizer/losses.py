@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from polarizer.config import Consistency
 from polarizer.perturbation import runner_up
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The four factors of equation 4."""
+    """The four factors of equation 4, and what equation 6 compares with."""
 
     clean: float
     consistency: float
     margin: float
     target: float
+    consistent_with: Consistency = Consistency.PREDICTION
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ def outer_loss(
 ) -> OuterLoss:
     """Equation 4. Logits are (N, K) for the same images, clean and perturbed; labels are (N,)."""
     clean = cross_entropy(clean_logits, labels)  # (5)
-    consistency = cross_entropy(perturbed_logits, clean_logits.detach().argmax(1))  # (6)
+    by_label = w.consistent_with is Consistency.LABEL
+    wanted = labels if by_label else clean_logits.detach().argmax(1)
+    consistency = cross_entropy(perturbed_logits, wanted)  # (6)
     strongest_wrong = runner_up(perturbed_logits.detach(), labels)
     margin = log_not(perturbed_logits, strongest_wrong)  # (7)
     target = log_not(perturbed_logits, targets)  # (8)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 import torch
@@ -14,12 +15,20 @@ from torch import Tensor, nn
 
 from polarizer.classifier import Classifier
 from polarizer.config import Optimizer, PurifyConfig, Schedule
-from polarizer.descent import NormalisedDescent
+from polarizer.descent import NormalisedDescent, RelativeDescent
 from polarizer.errors import DivergenceError
 from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights, OuterLoss, outer_loss
 from polarizer.perturbation import TriggerSearch, perturb, runner_up
 from polarizer.progress import Checked, OnProgress, StepDone
+
+
+class Phase(Enum):
+    """What a batch is for."""
+
+    WARMUP = auto()
+    TRAINING = auto()
+    CHECK = auto()
 
 
 class Passes(Protocol):
@@ -32,19 +41,19 @@ class Passes(Protocol):
         labels: Tensor,
         search: TriggerSearch,
         *,
-        warm: bool,
+        phase: Phase,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """``(clean logits, perturbed logits, targets)``: what the outer loss compares.
 
-        Pixels are (N, C, H, W), labels (N,). With ``warm`` nothing is perturbed.
+        Pixels are (N, C, H, W), labels (N,). In the warm-up nothing is perturbed.
         """
 
 
 def plain_passes(
-    classifier: Classifier, pixels: Tensor, labels: Tensor, search: TriggerSearch, *, warm: bool
+    classifier: Classifier, pixels: Tensor, labels: Tensor, search: TriggerSearch, *, phase: Phase
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The passes of polarizers that are linear maps and nothing else."""
-    if warm:
+    if phase is Phase.WARMUP:
         logits = classifier(pixels).float()
         return logits, logits.detach(), runner_up(logits.detach(), labels)
     perturbed, clean_logits, targets = perturb(classifier, pixels, labels, search)
@@ -84,8 +93,9 @@ def optimise(
     batches = endless_batches(len(training), config.batch_size, generator)
     for step in range(1, config.steps + 1):
         polarizers.train()
-        loss = _loss(problem, training, next(batches), warm=step <= config.warmup_steps)
-        torch.autograd.backward(loss.total, inputs=parameters)
+        phase = Phase.WARMUP if step <= config.warmup_steps else Phase.TRAINING
+        loss = _loss(problem, training, next(batches), phase)
+        torch.autograd.backward(loss.total)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
@@ -114,15 +124,13 @@ def endless_batches(count: int, size: int, generator: torch.Generator) -> Iterat
         waiting = waiting[size:]
 
 
-def _loss(
-    problem: Problem, images: LabelledImages, indices: Tensor, *, warm: bool = False
-) -> OuterLoss:
-    clean_logits, perturbed_logits, labels, targets = _forward(problem, images, indices, warm=warm)
+def _loss(problem: Problem, images: LabelledImages, indices: Tensor, phase: Phase) -> OuterLoss:
+    clean_logits, perturbed_logits, labels, targets = _forward(problem, images, indices, phase)
     return outer_loss(clean_logits, perturbed_logits, labels, targets, problem.weights)
 
 
 def _forward(
-    problem: Problem, images: LabelledImages, indices: Tensor, *, warm: bool
+    problem: Problem, images: LabelledImages, indices: Tensor, phase: Phase
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     pixels = images.pixels(indices).to(problem.device, memory_format=torch.channels_last)
     labels = images.labels[indices].to(problem.device)
@@ -130,7 +138,7 @@ def _forward(
         problem.device.type, problem.autocast, enabled=problem.autocast is not None
     ):
         clean, perturbed, targets = problem.passes(
-            problem.classifier, pixels, labels, problem.search, warm=warm
+            problem.classifier, pixels, labels, problem.search, phase=phase
         )
     return clean, perturbed, labels, targets
 
@@ -161,7 +169,7 @@ def _check(
 def _on_all(problem: Problem, images: LabelledImages, batch_size: int) -> list[Tensor]:
     parts = []
     for indices in torch.split(torch.arange(len(images)), batch_size):
-        outputs = _forward(problem, images, indices, warm=False)
+        outputs = _forward(problem, images, indices, Phase.CHECK)
         parts.append([output.detach() for output in outputs])
     return [torch.cat(part) for part in zip(*parts, strict=True)]
 
@@ -193,8 +201,7 @@ def _finite(loss: float, step: int) -> float:
 def _optimizer(
     parameters: list[nn.Parameter], config: PurifyConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    kind = torch.optim.SGD if config.optimizer is Optimizer.SGD else NormalisedDescent
-    optimizer = kind(
+    optimizer = DESCENTS[config.optimizer](
         parameters,
         lr=config.learning_rate,
         momentum=config.momentum,
@@ -203,6 +210,13 @@ def _optimizer(
     if config.schedule is Schedule.COSINE:
         return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1)
+
+
+DESCENTS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {
+    Optimizer.NORMALISED: NormalisedDescent,
+    Optimizer.RELATIVE: RelativeDescent,
+    Optimizer.SGD: torch.optim.SGD,
+}
 
 
 class _Best:

@@ -15,6 +15,7 @@ from polarizer.attaching import attach
 from polarizer.classifier import Classifier
 from polarizer.conditional.training import ConditionedPasses
 from polarizer.config import Method, Precision, PurifyConfig
+from polarizer.deep import begin
 from polarizer.errors import (
     ArchitectureError,
     DatasetImagesError,
@@ -28,7 +29,7 @@ from polarizer.optimisation import Passes, Problem, optimise, plain_passes
 from polarizer.perturbation import TriggerSearch, default_norm
 from polarizer.polarizers import polarized
 from polarizer.progress import OnProgress, Progress, Started
-from polarizer.stages import last_stage
+from polarizer.stages import last_stage, trace
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,11 @@ def purify(
     training, held_out = clean.split(config.holdout, generator)
     layers = config.layers or choose_layers(repaired, config.method)
     search = _search(config, clean.shape)
-    autocast, passes = _autocast(config, device), _passes(config.method, generator)
-    problem = Problem(repaired, search, _weights(config), device, autocast, passes)
-    with _polarizers(repaired.module, layers, config.method, classes, generator) as polarizers:
+    autocast = _autocast(config, device)
+    with _polarizers(repaired, layers, config, classes, generator) as polarizers:
+        with torch.autocast(device.type, autocast, enabled=autocast is not None):
+            passes = _passes(repaired, training, search, config, classes, generator)
+        problem = Problem(repaired, search, _weights(config), device, autocast, passes)
         tell(Started(config.steps, layers, search.norm))
         steps = optimise(problem, polarizers, training, held_out, config, generator, tell)
         _check_finite(polarizers)
@@ -98,28 +101,45 @@ def choose_layers(classifier: Classifier, method: Method) -> tuple[str, ...]:
     pixels = classifier.mean.new_full((2, spec.channels, spec.height, spec.width), 0.5)
     stage = last_stage(classifier, pixels)
     names = tuple(name.removeprefix("module.") for name in stage)
+    if method is Method.DEEP:
+        calls = trace(classifier, pixels)
+        return tuple(dict.fromkeys(call.name.removeprefix("module.") for call in calls))
     return names[-2:][:1] if method.attaches else names
 
 
 @contextmanager
 def _polarizers(
-    module: nn.Module,
+    classifier: Classifier,
     layers: tuple[str, ...],
-    method: Method,
+    config: PurifyConfig,
     classes: int,
     generator: torch.Generator,
 ) -> Iterator[nn.ModuleList]:
-    if method.attaches:
+    """What is trained, in place in ``classifier``; frozen again afterwards."""
+    module, method = classifier.module, config.method
+    if method is Method.DEEP:
+        trained = [classifier if config.layers is None else module.get_submodule(n) for n in layers]
+        yield nn.ModuleList(dict.fromkeys(trained)).requires_grad_()
+    elif method.attaches:
         wrapper = attach(module, layers[0], method, classes=classes, generator=generator)
         yield nn.ModuleList([wrapper.polarizer])
-        module.requires_grad_(False)
-        return
-    with polarized(module, layers) as polarizers:
-        yield nn.ModuleList(polarizers)
+    else:
+        with polarized(module, layers) as polarizers:
+            yield nn.ModuleList(polarizers)
+    module.requires_grad_(False)
 
 
-def _passes(method: Method, generator: torch.Generator) -> Passes:
-    return ConditionedPasses(generator) if method.conditions else plain_passes
+def _passes(
+    classifier: Classifier,
+    training: LabelledImages,
+    search: TriggerSearch,
+    config: PurifyConfig,
+    classes: int,
+    generator: torch.Generator,
+) -> Passes:
+    if config.method is Method.DEEP:
+        return begin(classifier, training, search, classes, config.batch_size, generator)
+    return ConditionedPasses(generator) if config.method.conditions else plain_passes
 
 
 def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.device) -> int:
@@ -143,7 +163,7 @@ def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.devi
         raise DatasetLabelsError(
             f"every clean image is of class {int(classes[0])}; give images of at least two classes"
         )
-    return logits.shape[1]
+    return int(logits.shape[1])
 
 
 def _check_finite(polarizers: nn.Module) -> None:
@@ -151,8 +171,12 @@ def _check_finite(polarizers: nn.Module) -> None:
         raise DivergenceError("a polarizer's weights became NaN or infinite; lower learning_rate")
 
 
+# A pattern that is shared by all images does more harm than one of the same norm for each of them.
+_SHARE_OF_NORM = {Method.DEEP: 0.5}
+
+
 def _search(config: PurifyConfig, shape: tuple[int, int, int]) -> TriggerSearch:
-    norm = config.trigger_norm or default_norm(shape)
+    norm = config.trigger_norm or default_norm(shape) * _SHARE_OF_NORM.get(config.method, 1)
     channels, height, width = shape
     reaching = 2 * norm / (channels * height * width) ** 0.5
     return TriggerSearch(norm, config.inner_step_size or reaching, config.inner_steps)
@@ -164,6 +188,7 @@ def _weights(config: PurifyConfig) -> LossWeights:
         consistency=config.consistency_weight,
         margin=config.margin_weight,
         target=config.target_weight,
+        consistent_with=config.consistent_with,
     )
 
 

@@ -25,6 +25,7 @@ from torch.nn.functional import cross_entropy
 from polarizer.classifier import Classifier
 from polarizer.conditional.layer import conditioned, conditioned_layers
 from polarizer.conditional.passes import RUNNING
+from polarizer.optimisation import Phase
 from polarizer.perturbation import TriggerSearch, descend
 
 
@@ -44,12 +45,12 @@ class ConditionedPasses:
         labels: Tensor,
         search: TriggerSearch,
         *,
-        warm: bool,
+        phase: Phase,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """``(clean logits, perturbed logits, targets)``; pixels (N, C, H, W), labels (N,)."""
         clean_logits = classifier(pixels).float()
         targets = self._targets(classifier, labels, clean_logits.shape[1])
-        if warm:
+        if phase is Phase.WARMUP:
             return clean_logits, clean_logits.detach(), targets
         with RUNNING, conditioned(classifier, targets):  # (10)
             perturbed = towards(classifier, pixels, targets, search)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polarizer.descent import NormalisedDescent
+from polarizer.descent import NormalisedDescent, RelativeDescent
 
 
 @given(seed=st.integers(0, 2**32), scale=st.floats(1e-6, 1e6), groups=st.integers(1, 3))
@@ -45,3 +45,29 @@ def test_weight_decay_draws_the_map_to_the_identity() -> None:
     optimizer.step()
 
     assert torch.allclose(deviation, torch.full((1, 4, 4), 0.9))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_a_relative_step_turns_each_tensor_alike(scale: float) -> None:
+    weight = torch.full((4, 5), scale, requires_grad=True)
+    before = weight.detach().clone()
+    descent = RelativeDescent([weight], lr=0.01, momentum=0.9, weight_decay=0)
+
+    weight.grad = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
+    descent.step()
+
+    least = max(before.norm().item(), 0.01 * 20**0.5)
+    assert (weight.detach() - before).norm().item() == pytest.approx(0.01 * least, rel=1e-3)
+
+
+def test_a_relative_step_is_shared_by_the_layers_and_not_by_their_vectors() -> None:
+    layers = [torch.ones(2, 2, requires_grad=True) for _ in range(4)]
+    vector = torch.ones(4, requires_grad=True)
+    descent = RelativeDescent([*layers, vector], lr=0.1, momentum=0, weight_decay=0)
+
+    for tensor in (*layers, vector):
+        tensor.grad = torch.ones_like(tensor)
+    descent.step()
+
+    for tensor in (*layers, vector):
+        assert (1 - tensor.detach()).norm().item() == pytest.approx(0.1 / 4 * 2, rel=1e-4)

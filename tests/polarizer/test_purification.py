@@ -30,7 +30,9 @@ def settings(**given: Any) -> PurifyConfig:
 
 
 NPD = settings(method="npd", steps=4, warmup_steps=1)
-BOTH = pytest.mark.parametrize("config", [settings(), NPD], ids=["stage", "npd"])
+DEEP = settings(method="deep")
+STAGE = settings(method="stage")
+EACH = pytest.mark.parametrize("config", [DEEP, STAGE, NPD], ids=["deep", "stage", "npd"])
 
 
 class Snapshot:
@@ -68,7 +70,7 @@ class Raising(TinyCnn):
         return super().forward(images)
 
 
-@BOTH
+@EACH
 def test_the_given_classifier_is_left_alone(config: PurifyConfig) -> None:
     classifier = tiny_classifier()
     classifier.module.norm.train()
@@ -84,7 +86,7 @@ def test_the_given_classifier_is_left_alone(config: PurifyConfig) -> None:
     assert not any(parameter.requires_grad for parameter in result.classifier.parameters())
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("calls", range(0, 12, 2))
 def test_a_raising_module_is_left_alone(calls: int, config: PurifyConfig) -> None:
     classifier = Classifier(Raising(calls), SPEC)
@@ -108,6 +110,28 @@ def test_only_the_weights_of_the_last_stage_differ() -> None:
     assert changed == {"down.weight", "depthwise.weight"}
 
 
+def test_deep_changes_every_weight_and_no_statistic() -> None:
+    classifier = tiny_classifier()
+
+    result = purify(classifier, some_images(), DEEP)
+
+    before, after = classifier.module.state_dict(), result.classifier.module.state_dict()
+    assert result.layers == ("entry", "down", "depthwise", "head")
+    assert list(after) == list(before)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name, _ in classifier.module.named_parameters()}
+
+
+def test_deep_changes_the_named_layers_alone() -> None:
+    classifier = tiny_classifier()
+
+    result = purify(classifier, some_images(), settings(method="deep", layers=("down",)))
+
+    before, after = classifier.module.state_dict(), result.classifier.module.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"down.weight", "down.bias"}
+
+
 def test_npd_wraps_its_layer_and_changes_nothing_else() -> None:
     classifier = tiny_classifier()
 
@@ -123,7 +147,7 @@ def test_npd_wraps_its_layer_and_changes_nothing_else() -> None:
     assert state["down.polarizer.1.running_mean"].abs().max() > 0
 
 
-@BOTH
+@EACH
 def test_equal_seeds_give_equal_results(config: PurifyConfig) -> None:
     classifier, images = tiny_classifier(), some_images()
     other_seed = config.model_copy(update={"seed": 1})
@@ -143,7 +167,7 @@ def test_the_global_random_state_is_not_touched() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@BOTH
+@EACH
 def test_the_loss_falls(config: PurifyConfig) -> None:
     events: list[Progress] = []
     longer = config.model_copy(update={"steps": 80, "batch_size": 54, "check_every": 0})

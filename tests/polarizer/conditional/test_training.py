@@ -7,6 +7,7 @@ from polarizer.classifier import Classifier
 from polarizer.conditional.layer import attach_conditioned, conditioned
 from polarizer.conditional.training import ConditionedPasses, towards
 from polarizer.config import Method
+from polarizer.optimisation import Phase
 from polarizer.perturbation import TriggerSearch
 from tests.polarizer.networks import CLASSES, some_images, tiny_classifier
 
@@ -25,7 +26,7 @@ def targets(*, training: bool, seed: int = 0) -> torch.Tensor:
     classifier = conditioned_classifier()
     classifier.module.down.polarizer.train(training)  # type: ignore[union-attr, operator]
     passes = ConditionedPasses(torch.Generator().manual_seed(seed))
-    return passes(classifier, PIXELS, LABELS, SEARCH, warm=True)[2]
+    return passes(classifier, PIXELS, LABELS, SEARCH, phase=Phase.WARMUP)[2]
 
 
 def test_the_target_is_any_class_but_the_true_one() -> None:
@@ -47,7 +48,7 @@ def test_perturbed_images_run_under_their_target_and_within_the_bound() -> None:
         shift.copy_(torch.randn(CLASSES, 8, generator=torch.Generator().manual_seed(1)))
     passes = ConditionedPasses(torch.Generator())
 
-    clean, perturbed, of = passes(classifier, PIXELS, LABELS, SEARCH, warm=False)
+    clean, perturbed, of = passes(classifier, PIXELS, LABELS, SEARCH, phase=Phase.TRAINING)
 
     with conditioned(classifier, of):
         changed = towards(classifier, PIXELS, of, SEARCH)

@@ -1,0 +1,129 @@
+"""Stand-ins for a trigger: one additive pattern and one warp for every target class.
+
+A trigger works on any image, so what stands in for it is shared by all images too, as in universal
+perturbations (Moosavi-Dezfooli et al., CVPR 2017; for backdoors Zeng et al., ICLR 2022). A pattern
+cannot move pixels, and some triggers do nothing else (Nguyen & Tran, ICLR 2021), so a smooth flow
+field stands beside it.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample, interpolate
+
+LARGEST_PATTERN = 64  # patterns of larger images are enlarged from that many pixels a side
+FLOW_POINTS = 4  # control points of a warp, a side
+PATTERN_STEP = 0.25  # of the bound
+FLOW_STEP = 0.4
+MEMORY = 0.5  # of the last directions in the next
+
+
+class StandIns:
+    """A pattern and a warp for each of ``classes``, for images ``(C, H, W)``.
+
+    ``norm`` bounds each pattern in L2, in pixels of [0, 1]. A warp moves no control point by more
+    than one pixel, or ``1 / 32`` of larger images. Patterns start at zero, warps at random
+    (``generator`` is of the CPU): the gradient of a warp that does nothing is mostly noise.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        shape: tuple[int, int, int],
+        norm: float,
+        *,
+        device: torch.device,
+        generator: torch.Generator,
+    ) -> None:
+        channels, height, width = shape
+        self.flow_bound = 2 * max(1 / min(height, width), 1 / 32)  # of the [-1, 1] of an image
+        rows, columns = min(height, LARGEST_PATTERN), min(width, LARGEST_PATTERN)
+        copies = ceil(height / rows) * ceil(width / columns)  # of one value, at most
+        self._bound = norm / copies**0.5
+        self.patterns = torch.zeros(classes, channels, rows, columns, device=device)
+        drawn = torch.rand(classes, 2, FLOW_POINTS, FLOW_POINTS, generator=generator)
+        self.flows = ((drawn - 0.5) * self.flow_bound).to(device)
+        self._pattern_direction = torch.zeros_like(self.patterns)
+        self._flow_direction = torch.zeros_like(self.flows)
+        self._rest = _identity_grid(height, width, device)
+        self._used: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def apply(self, pixels: Tensor, targets: Tensor) -> Tensor:
+        """``pixels`` (N, C, H, W), each with the stand-in for its class of ``targets`` (N,).
+
+        The result stays in [0, 1]. A loss made from it and differentiated gives :meth:`learn` what
+        it needs.
+        """
+        patterns = self.patterns[targets].requires_grad_()
+        flows = self.flows[targets].requires_grad_()
+        self._used = (patterns, flows, targets)
+        height, width = pixels.shape[2:]
+        field = interpolate(flows, (height, width), mode="bicubic", align_corners=True)
+        grid = self._rest + field.permute(0, 2, 3, 1)
+        warped = grid_sample(pixels, grid, padding_mode="border", align_corners=True)
+        return (warped + self._enlarged(patterns, height, width)).clamp(0, 1)
+
+    def climb(self, objective: Tensor) -> None:
+        """One step up ``objective``, made from the last :meth:`apply`; moves nothing else."""
+        if self._used is not None:
+            torch.autograd.backward(objective, inputs=list(self._used[:2]))
+        self.learn()
+
+    def learn(self) -> None:
+        """One step up the gradient that the last :meth:`apply` was given, if it was given any."""
+        if self._used is None or self._used[0].grad is None or self._used[1].grad is None:
+            return
+        patterns, flows, targets = self._used
+        self._used = None
+        seen = torch.unique(targets)
+        direction = _averaged(self._pattern_direction, _sums(patterns.grad, targets, seen), seen)
+        bound = self._bound
+        moved = self.patterns[seen] + PATTERN_STEP * bound * _unit(direction)
+        self.patterns[seen] = moved * (bound / _lengths(moved)).clamp(max=1)
+        direction = _averaged(self._flow_direction, _sums(flows.grad, targets, seen), seen)
+        moved = self.flows[seen] + FLOW_STEP * self.flow_bound * direction.sign()
+        self.flows[seen] = moved.clamp(-self.flow_bound, self.flow_bound)
+
+    def _enlarged(self, patterns: Tensor, height: int, width: int) -> Tensor:
+        if patterns.shape[2:] == (height, width):
+            return patterns
+        return interpolate(patterns, (height, width), mode="nearest")
+
+
+def other_classes(labels: Tensor, classes: int, generator: torch.Generator) -> Tensor:
+    """A class other than its own for each of ``labels`` (N,), all equally likely."""
+    steps = torch.randint(1, classes, (len(labels),), generator=generator)
+    return (labels + steps.to(labels.device)) % classes
+
+
+def _sums(gradients: Tensor | None, targets: Tensor, seen: Tensor) -> Tensor:
+    """The gradient of each class in ``seen``: the sum over the images that were sent there."""
+    assert gradients is not None  # noqa: S101  # learn() looked
+    positions = torch.searchsorted(seen, targets)
+    sums = gradients.new_zeros(len(seen), *gradients.shape[1:])
+    return sums.index_add_(0, positions, gradients)
+
+
+def _averaged(memory: Tensor, gradients: Tensor, seen: Tensor) -> Tensor:
+    memory[seen] = MEMORY * memory[seen] + _unit(gradients)
+    return memory[seen]
+
+
+def _unit(directions: Tensor) -> Tensor:
+    return directions / _lengths(directions)
+
+
+def _lengths(tensors: Tensor) -> Tensor:
+    lengths = tensors.flatten(1).norm(dim=1).clamp(min=torch.finfo(tensors.dtype).tiny)
+    return lengths.view(-1, *[1] * (tensors.ndim - 1))
+
+
+def _identity_grid(height: int, width: int, device: torch.device) -> Tensor:
+    """Where each pixel comes from when nothing moves: (1, H, W, 2), x before y, in [-1, 1]."""
+    rows = torch.linspace(-1, 1, height, device=device)
+    columns = torch.linspace(-1, 1, width, device=device)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    return torch.stack((x, y), 2)[None]

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from polarizer.deep.stand_ins import StandIns, other_classes
+
+CPU = torch.device("cpu")
+
+
+def stand_ins(
+    classes: int = 3, shape: tuple[int, int, int] = (3, 8, 8), norm: float = 1.0, seed: int = 0
+) -> StandIns:
+    generator = torch.Generator().manual_seed(seed)
+    return StandIns(classes, shape, norm, device=CPU, generator=generator)
+
+
+def pixels(count: int, shape: tuple[int, int, int] = (3, 8, 8), seed: int = 0) -> Tensor:
+    return torch.rand(count, *shape, generator=torch.Generator().manual_seed(seed))
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 2**31), norm=st.floats(0.1, 20), side=st.sampled_from([5, 8, 80]),
+    steps=st.integers(0, 4),
+)  # fmt: skip
+def test_bounds_hold_however_long_they_learn(seed: int, norm: float, side: int, steps: int) -> None:
+    shape = (3, side, side)
+    of = stand_ins(shape=shape, norm=norm, seed=seed)
+    images, targets = pixels(6, shape, seed), torch.tensor([0, 1, 2, 0, 1, 1])
+    weights = torch.randn(6, *shape, generator=torch.Generator().manual_seed(seed))
+    for _ in range(steps):
+        of.climb((of.apply(images, targets) * weights).sum())
+
+    changed = of.apply(images, targets)
+
+    assert changed.shape == images.shape
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    enlarged = of._enlarged(of.patterns, side, side)
+    assert (enlarged.flatten(1).norm(dim=1) <= norm * 1.001).all()
+    assert (of.flows.abs() <= of.flow_bound).all()
+
+
+def test_they_climb_what_is_made_from_them() -> None:
+    of = stand_ins()
+    images, targets = pixels(30), torch.arange(30) % 3
+    weights = torch.linspace(-1, 1, 8)
+
+    def objective() -> Tensor:
+        return (of.apply(images, targets) * weights).sum()
+
+    before = objective().item()
+    for _ in range(5):
+        of.climb(objective())
+
+    assert objective().item() > before + 1
+
+
+def test_a_class_learns_from_the_images_sent_there_alone() -> None:
+    of = stand_ins()
+    before = of.patterns.clone(), of.flows.clone()
+
+    of.climb(of.apply(pixels(4), torch.tensor([1, 1, 1, 1])).sum())
+
+    for was, now in zip(before, (of.patterns, of.flows), strict=True):
+        changed = (was != now).flatten(1).any(1)
+        assert changed.tolist() == [False, True, False]
+
+
+def test_nothing_is_learned_without_a_gradient() -> None:
+    of = stand_ins()
+    of.apply(pixels(2), torch.tensor([0, 1]))
+    before = of.flows.clone()
+
+    of.learn()
+
+    assert torch.equal(of.flows, before)
+    assert not of.patterns.any()
+
+
+def test_climbing_leaves_no_gradient_in_the_network() -> None:
+    layer = torch.nn.Linear(3 * 8 * 8, 3)
+    of = stand_ins()
+
+    of.climb(layer(of.apply(pixels(2), torch.tensor([0, 1])).flatten(1)).sum())
+
+    assert layer.weight.grad is None
+    assert of.patterns.any()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_the_other_classes_are_others(classes: int) -> None:
+    labels = torch.arange(1000) % classes
+
+    drawn = other_classes(labels, classes, torch.Generator().manual_seed(0))
+
+    assert not (drawn == labels).any()
+    assert set(drawn.tolist()) == set(range(classes))
