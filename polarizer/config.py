@@ -16,6 +16,7 @@ Weight = Annotated[float, Field(ge=0, le=100)]
 class Method(StrEnum):
     """How the polarizers sit in the network."""
 
+    AUTO = "auto"  # stage where it is seen to close a door, deep otherwise
     DEEP = "deep"  # every weight, against patterns and warps that are shared by all images
     STAGE = "stage"  # on every convolution (or linear layer) of the last stage, folded afterwards
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer
@@ -120,7 +121,7 @@ class PurifyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Method = Method.STAGE
+    method: Method = Method.AUTO
     layers: Annotated[
         tuple[str, ...] | None,
         Field(min_length=1, description="module names to polarize; null: chosen from the network"),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -23,11 +23,13 @@ from polarizer.errors import (
     DivergenceError,
     ModelValueError,
 )
+from polarizer.escalation import Plan, reason_to_go_deep
 from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights
 from polarizer.optimisation import Passes, Problem, optimise, plain_passes
 from polarizer.perturbation import TriggerSearch, default_norm
 from polarizer.polarizers import polarized
+from polarizer.precision import multiplies_bfloat16
 from polarizer.progress import OnProgress, Progress, Started
 from polarizer.stages import last_stage, trace
 
@@ -39,6 +41,8 @@ class Purification:
     ``classifier`` is separate from the one given, lives on the CPU and, with ``method="stage"``,
     has the same keys. ``layers`` were polarized. ``held_out`` are the clean images that nothing was
     trained on; they chose the checkpoint. ``trigger_norm`` is the bound that was really used.
+    ``config`` is what was really done: with ``method="auto"`` that of the method it came to, and
+    ``escalation`` then says in words why the mild one was not enough, if it was not.
     """
 
     classifier: Classifier
@@ -48,6 +52,7 @@ class Purification:
     held_out: LabelledImages
     steps: int
     seconds: float
+    escalation: str | None = None
 
 
 def purify(
@@ -70,10 +75,47 @@ def purify(
     :class:`ConfigError` for a layer that is not there, :class:`DivergenceError` when the losses or
     weights leave the finite numbers.
     """
-    began = time.monotonic()
     device = torch.device(device)
     tell = on_progress or _ignore
     generator = generator or torch.Generator().manual_seed(config.seed)
+    if config.method is not Method.AUTO:
+        return _purify(classifier, clean, config, device, generator, tell)
+    return _escalating(classifier, clean, Plan.of(config), device, generator, tell)
+
+
+def _escalating(
+    classifier: Classifier,
+    clean: LabelledImages,
+    plan: Plan,
+    device: torch.device,
+    generator: torch.Generator,
+    tell: OnProgress,
+) -> Purification:
+    """The mild repair, and the deep one of the same base unless the mild one closed a door."""
+    began = time.monotonic()
+    first, second = plan.tellers(tell)
+    drawn = generator.get_state()
+    mild = _purify(classifier, clean, plan.mild, device, generator, first)
+    reason = reason_to_go_deep(
+        classifier, mild.classifier, clean, mild.held_out, device=device, generator=generator
+    )
+    result = mild
+    if reason is not None:
+        generator.set_state(drawn)  # so that the same images are held out
+        deep = _purify(classifier, clean, plan.deep, device, generator, second)
+        result = replace(deep, escalation=reason, steps=mild.steps + deep.steps)
+    return replace(result, seconds=time.monotonic() - began)
+
+
+def _purify(
+    classifier: Classifier,
+    clean: LabelledImages,
+    config: PurifyConfig,
+    device: torch.device,
+    generator: torch.Generator,
+    tell: OnProgress,
+) -> Purification:
+    began = time.monotonic()
     repaired = deepcopy(classifier).requires_grad_(False).train(False)
     repaired = repaired.to(device, torch.float32)
     _lay_out(repaired, torch.channels_last)
@@ -197,14 +239,6 @@ def _autocast(config: PurifyConfig, device: torch.device) -> torch.dtype | None:
         config.precision is Precision.AUTO and multiplies_bfloat16(device)
     )
     return torch.bfloat16 if wanted else None
-
-
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether ``device`` multiplies bfloat16 natively, so that it pays."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _lay_out(module: nn.Module, layout: torch.memory_format) -> None:

@@ -42,7 +42,7 @@ class Succeeded:
             defense_id=defense.id,
             blob_id=self.artefact_blob_id,
             description=self.report.model,
-            method=self.report.config.method.value,
+            method=(self.report.method or self.report.config.method).value,
             numbers=numbers,
             alarm=self.report.alarm,
             alarm_blob_id=self.alarm_blob_id,

@@ -32,7 +32,7 @@ from polarizer.evidence.verdict import in_words, too_little, verdict_of
 from polarizer.images import LabelledImages
 from polarizer.listing import shown
 from polarizer.perturbation import default_norm
-from polarizer.purification import multiplies_bfloat16
+from polarizer.precision import multiplies_bfloat16
 
 OnProgress = Callable[[int, int], None]
 """Called with the work that is done and all of it, in passes through the network."""

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from polarizer.alarm.facts import Calibration
-from polarizer.config import PurifyConfig
+from polarizer.config import Method, PurifyConfig
 from polarizer.description import ModelDescription
 from service.defenses.cleanset import CleanSetFacts
 from service.defenses.evidence import EvidenceFacts
@@ -101,7 +101,10 @@ class Report(_Part):
     defense_id: str
     attempt: Annotated[int, Field(ge=1)]
     model: ModelDescription
-    config: PurifyConfig
+    config: Annotated[PurifyConfig, Field(description="as it was asked for")]
+    method: Annotated[
+        Method | None, Field(description="that was used: with auto, the one it came to")
+    ] = None
     target_class: Annotated[str | None, Field(description="the attack's target, where known")]
     layers: Annotated[tuple[Text, ...], Field(description="the layers that were polarized")]
     trigger_norm: Annotated[float, Field(gt=0, description="L2, in pixels of [0, 1]")]

@@ -26,13 +26,18 @@ from tests.polarizer.networks import SPEC, TinyCnn, some_images, tiny_classifier
 
 
 def settings(**given: Any) -> PurifyConfig:
-    return PurifyConfig(**{"steps": 4, "batch_size": 8, "check_every": 2, **given})
+    return PurifyConfig(
+        **{"method": "stage", "steps": 4, "batch_size": 8, "check_every": 2, **given}
+    )
 
 
 NPD = settings(method="npd", steps=4, warmup_steps=1)
 DEEP = settings(method="deep")
 STAGE = settings(method="stage")
-EACH = pytest.mark.parametrize("config", [DEEP, STAGE, NPD], ids=["deep", "stage", "npd"])
+AUTO = settings(method="auto")
+EACH = pytest.mark.parametrize(
+    "config", [AUTO, DEEP, STAGE, NPD], ids=["auto", "deep", "stage", "npd"]
+)
 
 
 class Snapshot:
@@ -167,7 +172,7 @@ def test_the_global_random_state_is_not_touched() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@EACH
+@pytest.mark.parametrize("config", [DEEP, STAGE, NPD], ids=["deep", "stage", "npd"])
 def test_the_loss_falls(config: PurifyConfig) -> None:
     events: list[Progress] = []
     longer = config.model_copy(update={"steps": 80, "batch_size": 54, "check_every": 0})
@@ -299,5 +304,7 @@ def test_divergence_is_named_with_its_step() -> None:
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_handful_of_images_is_enough_to_run(count: int) -> None:
     result = purify(tiny_classifier(), some_images(count), settings())
+    escalated = purify(tiny_classifier(), some_images(count), AUTO)
 
     assert result.steps == 4
+    assert escalated.steps == 8

@@ -9,6 +9,7 @@ import torch
 
 from polarizer.checkpoints import LoadedModel, Provenance
 from polarizer.cleanset import CleanSetReport
+from polarizer.config import Method
 from polarizer.purification import Purification
 from service.defenses.cleanset import CleanSetFacts
 from service.defenses.evidence import EvidenceFacts
@@ -30,6 +31,14 @@ HELD_OUT = (
     "No test images were sent, so accuracy was measured on clean images held out of the training."
     " They also chose among the steps of the optimisation, so the accuracy after may be slightly"
     " high."
+)
+DEEP = (
+    "Every weight of the network moved, not only those of its last stage: triggers that cover or"
+    " warp the whole image need it, and it costs more accuracy than the mild repair."
+)
+ESCALATED = (
+    "The mild repair (method stage) was not seen to close a backdoor, so method deep was used. What"
+    " was found after the mild one: {why}"
 )
 ATTACHED = (
     "This method cannot be folded into the network: the file holds the polarizer as a layer of its"
@@ -58,6 +67,7 @@ def report(
         attempt=job.attempt,
         model=source.description,
         config=job.config,
+        method=purification.config.method,
         target_class=None if sets.target is None else classes[sets.target],
         layers=purification.layers,
         trigger_norm=purification.trigger_norm,
@@ -72,7 +82,7 @@ def report(
         images=sets.facts(),
         artefact=artefact,
         warnings=tuple(warnings),
-        remarks=_remarks(job, sets),
+        remarks=_remarks(purification, sets),
         device=device_name(device),
         versions=versions(),
     )
@@ -106,10 +116,13 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _remarks(job: Job, sets: ImageSets) -> tuple[str, ...]:
+def _remarks(purification: Purification, sets: ImageSets) -> tuple[str, ...]:
+    method = purification.config.method
     conditional = (
         (HELD_OUT, sets.test is None),
         (UNMEASURED, sets.triggered is None),
-        (ATTACHED, job.config.method.attaches),
+        (DEEP, method is Method.DEEP),
+        (ESCALATED.format(why=purification.escalation), purification.escalation is not None),
+        (ATTACHED, method.attaches),
     )
     return (*ALWAYS, *(remark for remark, applies in conditional if applies))

@@ -122,7 +122,7 @@ class Work:
             path,
             purification.classifier,
             source,
-            method=self._job.config.method,
+            method=purification.config.method,
             polarized_layers=purification.layers,
             provenance=provenance(self._job),
         )
