@@ -72,6 +72,6 @@ def _accuracy(classifier: Classifier, pixels: Tensor, labels: Tensor) -> float:
     with torch.no_grad():
         hits = [
             (classifier(part).argmax(1) == known).float()
-            for part, known in zip(pixels.split(64), labels.split(64), strict=True)
+            for part, known in zip(torch.split(pixels, 64), torch.split(labels, 64), strict=True)
         ]
     return torch.cat(hits).mean().item()

@@ -103,7 +103,7 @@ def _sums(gradients: Tensor | None, targets: Tensor, seen: Tensor) -> Tensor:
     """The gradient of each class in ``seen``: the sum over the images that were sent there."""
     assert gradients is not None  # noqa: S101  # learn() looked
     positions = torch.searchsorted(seen, targets)
-    sums = gradients.new_zeros(len(seen), *gradients.shape[1:])
+    sums: Tensor = gradients.new_zeros(len(seen), *gradients.shape[1:])
     return sums.index_add_(0, positions, gradients)
 
 
@@ -117,7 +117,7 @@ def _unit(directions: Tensor) -> Tensor:
 
 
 def _lengths(tensors: Tensor) -> Tensor:
-    lengths = tensors.flatten(1).norm(dim=1).clamp(min=torch.finfo(tensors.dtype).tiny)
+    lengths: Tensor = tensors.flatten(1).norm(dim=1).clamp(min=torch.finfo(tensors.dtype).tiny)
     return lengths.view(-1, *[1] * (tensors.ndim - 1))
 
 
