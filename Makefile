@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix test demo serve bench-defense clean
+.PHONY: help setup check fix test demo serve bench-defense bench-serve clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -65,6 +65,14 @@ bench-defense: setup ## the small table of repairs beside rivals; two cores, und
 	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 50 --seeds 0 1 2
 	$(BENCH) --models $(DATA)/badnets --images 500 --rival-share 0.1 --resume
 	$(BIN)/python -m benchmarks.defense.page
+
+# SERVE_ARGS="--conditions '…'" says in the results what else ran; --quick takes under 3 minutes.
+SERVE_ARGS ?=
+
+bench-serve: setup ## the service's inference beside LitServe and BentoML; two cores, 12 minutes
+	$(BIN)/python -m benchmarks.serving.environments
+	$(BIN)/python -m benchmarks.serving $(SERVE_ARGS)
+	$(BIN)/python -m benchmarks.serving.page
 
 clean: ## remove what setup and the embedded service made
 	rm -rf $(VENV) data build dist *.egg-info

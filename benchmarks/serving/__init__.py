@@ -1,0 +1,1 @@
+"""``make bench-serve``: the service's inference beside LitServe and BentoML, in one run."""
