@@ -37,11 +37,11 @@ def main() -> None:
     rows: list[Row] = []
     memory: dict[str, float] = {}
     problems = {name: "not installed" for name in RIVALS if not is_installed(name)}
-    about = _about(options)
     settings = _settings(options)
+    about = _about(options, settings)
     shutil.rmtree(WORK, ignore_errors=True)
     web_mb: list[float] = []
-    for case in CASES[: options.models]:
+    for case in CASES[: options.models or (2 if options.quick else None)]:
         for row in measured(case, settings, web_mb, problems):
             rows.append(row)
             print(_told(row), flush=True)
@@ -65,10 +65,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(WORK, loader, rounds, options.threads, options.server_cores)
 
 
-def _about(options: argparse.Namespace) -> dict[str, Any]:
+def _about(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return about_machine("cpu", options.threads) | {
-        "seconds": options.seconds,
-        "rounds": options.rounds,
+        "seconds": settings.loader.seconds,
+        "rounds": settings.rounds,
         "quick": options.quick,
         "clients": options.clients,
         "server_cores": options.server_cores,
@@ -113,15 +113,17 @@ def _options() -> argparse.Namespace:
     everywhere = f"0-{(os.cpu_count() or 1) - 1}"
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--quick", action="store_true", help="one short round; under 3 minutes")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of one measurement")
+    parser.add_argument(
+        "--quick", action="store_true", help="two models, one short round; 3 minutes"
+    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--clients", type=int, default=64, help="at once, one row a request")
     parser.add_argument("--threads", type=int, default=1, help="that compute, for every server")
     parser.add_argument("--server-cores", default=everywhere, help="as taskset takes them")
     parser.add_argument("--load-cores", default=everywhere)
     parser.add_argument("--unload", type=int, default=50, help="models that are loaded and deleted")
-    parser.add_argument("--models", type=int, default=len(CASES), help="the first so many only")
+    parser.add_argument("--models", type=int, help="the first so many only")
     parser.add_argument("--conditions", default="", help="what else ran on the machine")
     return parser.parse_args()
 

@@ -15,6 +15,7 @@ from polarizer.description import (
 
 UNDEFENDED, DEFENDED = "undefended", "alarm off"
 ALARM_STAGE, ALARM_DEEP = "alarm on, method stage", "alarm on, method deep"
+VARIANTS = (UNDEFENDED, DEFENDED, ALARM_STAGE, ALARM_DEEP)
 
 RESNET18 = {
     "model_type": "resnet",

@@ -12,8 +12,20 @@ import venv
 from pathlib import Path
 
 VENVS = Path("benchmarks/work/venvs")
-RIVALS = {"litserve": "litserve>=0.2,<0.3", "bentoml": "bentoml>=1.4,<1.5"}
-_CONSTRAINTS = Path("constraints.txt")
+_TELEMETRY = "0.66b1"  # of one version, or pip searches for a quarter of an hour
+RIVALS = {
+    "litserve": ("litserve>=0.2,<0.3",),
+    "bentoml": (
+        "bentoml>=1.4.39,<1.5",
+        f"opentelemetry-instrumentation=={_TELEMETRY}",
+        f"opentelemetry-instrumentation-aiohttp-client=={_TELEMETRY}",
+        f"opentelemetry-instrumentation-asgi=={_TELEMETRY}",
+        f"opentelemetry-semantic-conventions=={_TELEMETRY}",
+        f"opentelemetry-util-http=={_TELEMETRY}",
+        "opentelemetry-sdk==1.45.1",
+        "opentelemetry-api==1.45.1",
+    ),
+}
 
 
 def main() -> None:
@@ -44,13 +56,12 @@ def make(rival: str) -> str | None:
     (site / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     command = [
         *(sys.executable, "-m", "pip", "--python", str(python_of(rival))),
-        *("install", "--quiet", "--disable-pip-version-check", RIVALS[rival]),
+        *("install", "--quiet", "--disable-pip-version-check", *RIVALS[rival]),
     ]
-    for constraints in (["-c", str(_CONSTRAINTS)], []):  # without, where its own pins differ
-        done = subprocess.run([*command, *constraints], capture_output=True, text=True)
-        if done.returncode == 0:
-            (folder / ".installed").touch()
-            return None
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 0:
+        (folder / ".installed").touch()
+        return None
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "pip failed"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.serving.cases import ALARM_DEEP, ALARM_STAGE, DEFENDED, UNDEFENDED, Case
+from benchmarks.serving.cases import ALARM_DEEP, ALARM_STAGE, UNDEFENDED, VARIANTS, Case
 from polarizer.alarm.facts import Calibration
 from polarizer.alarm.file import save_alarm
 from polarizer.architectures import build
@@ -39,7 +39,9 @@ class Served:
         return Calibration(threshold=1e6, images=99, flagged=0, rate=0.01)
 
 
-def make(case: Case, folder: Path, *, seed: int = 0) -> list[Served]:
+def make(
+    case: Case, folder: Path, *, seed: int = 0, variants: Sequence[str] = VARIANTS
+) -> list[Served]:
     """The model as it came, and purified; the last with alarms of a stage and of every layer.
 
     Nothing is trained: the changed layers have other numbers, which is all that speed knows of.
@@ -54,19 +56,16 @@ def make(case: Case, folder: Path, *, seed: int = 0) -> list[Served]:
     inputs = torch.zeros(2, case.channels, case.size, case.size)
     stage = last_stage(source.classifier.module, inputs)
     served = []
-    for variant, method, changed in (
-        (UNDEFENDED, Method.STAGE, ()),
-        (DEFENDED, Method.STAGE, stage),
-        (ALARM_STAGE, Method.STAGE, stage),
-        (ALARM_DEEP, Method.DEEP, tuple(layers)),
-    ):
+    changes = {UNDEFENDED: (), ALARM_DEEP: tuple(layers)}
+    for variant in variants:
+        changed = changes.get(variant, stage)
         path = folder / f"{variant.replace(', ', '-').replace(' ', '-')}.safetensors"
         purified = _changed(source.classifier, changed)
         save_artefact(
             path,
             purified,
             source,
-            method=method,
+            method=Method.DEEP if variant == ALARM_DEEP else Method.STAGE,
             polarized_layers=tuple(changed),
             provenance=Provenance(seed=seed, config={"variant": variant}),
         )

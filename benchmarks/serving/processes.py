@@ -35,23 +35,24 @@ class Server:
 
     def stop(self) -> None:
         """Ends it and whatever it started."""
-        family = [self.process, *_children(self.pid)]
+        self.go_on()  # one that is paused hears nothing
+        family = _family(self.pid)
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
         for member in family:
-            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            with suppress(psutil.NoSuchProcess):
                 member.kill()
         self.process.wait()
 
     def pause(self) -> None:
         """Keeps it from taking time while another one is measured."""
-        for member in (psutil.Process(self.pid), *_children(self.pid)):
+        for member in _family(self.pid):
             with suppress(psutil.NoSuchProcess):
                 member.suspend()
 
     def go_on(self) -> None:
-        for member in (psutil.Process(self.pid), *_children(self.pid)):
+        for member in _family(self.pid):
             with suppress(psutil.NoSuchProcess):
                 member.resume()
 
@@ -101,7 +102,9 @@ def resident_mb(pid: int) -> float:
     return psutil.Process(pid).memory_info().rss / 1e6
 
 
-def _children(pid: int) -> list[psutil.Process]:
+def _family(pid: int) -> list[psutil.Process]:
+    """The process and whatever it started, directly or not."""
     with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).children(recursive=True)
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
     return []

@@ -8,17 +8,15 @@ from statistics import median
 from typing import Any
 
 from benchmarks.serving.cases import (
-    ALARM_DEEP,
-    ALARM_STAGE,
     CASES,
     DEFENDED,
     UNDEFENDED,
+    VARIANTS,
 )
 from benchmarks.serving.measure import IN_PROCESS, Row
 
 OURS = "ours"
 RIVALS = ("litserve", "bentoml")
-VARIANTS = (DEFENDED, ALARM_STAGE, ALARM_DEEP)
 SMALLEST = CASES[0].name
 
 
@@ -89,7 +87,7 @@ def _beside_rivals(model: str, rows: Sequence[Row]) -> list[Figure]:
 def _of_alarm(model: str, rows: Sequence[Row]) -> list[Figure]:
     base = _fastest(rows, lambda row: row.server == UNDEFENDED)
     found = []
-    for variant in VARIANTS:
+    for variant in VARIANTS[1:]:
         row = _fastest(rows, lambda row, name=variant: row.server == name)  # type: ignore[misc]
         if base and row:
             bound = 0.99 if variant == DEFENDED else 0.8

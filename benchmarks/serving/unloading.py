@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.serving import models, ours, requests
-from benchmarks.serving.cases import Case
+from benchmarks.serving.cases import DEFENDED, Case
 from benchmarks.serving.models import Served
 from benchmarks.serving.processes import Server, resident_mb
 
@@ -22,7 +22,9 @@ def measured(case: Case, folder: Path, count: int, threads: int, cores: str) -> 
     shutil.rmtree(folder, ignore_errors=True)
     served = []
     for number in range(count + 1):
-        made = models.make(case, folder / "models" / str(number), seed=number)[1]
+        made = models.make(case, folder / "models" / str(number), seed=number, variants=[DEFENDED])[
+            0
+        ]
         served.append(Served(str(number), made.path, made.description))
     ids = list(ours.store(folder / "data", served).values())
     server = ours.serve(folder / "data", threads, cores, engine_backends="eager")

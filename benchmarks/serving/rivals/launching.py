@@ -13,7 +13,7 @@ COMMANDS = {
     "bentoml": ("-m", "bentoml", "serve", "benchmarks.serving.rivals.bentoml_app:Predictions"),
 }
 READY = {"litserve": "/health", "bentoml": "/readyz"}
-PATHS = {"litserve": "/predict", "bentoml": "/predict"}
+PATHS = {"litserve": "/predict", "bentoml": "/raw/predict"}
 
 
 def launch(
