@@ -12,6 +12,8 @@ import argparse
 import json
 import os
 import shutil
+import signal
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +36,7 @@ RESULTS = Path("benchmarks/results/serving.json")
 def main() -> None:
     """Measure, print the table, write the results."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers are ended too
     rows: list[Row] = []
     memory: dict[str, float] = {}
     problems = {name: "not installed" for name in RIVALS if not is_installed(name)}

@@ -42,10 +42,11 @@ class Plan:
 @dataclass
 class Seen:
     """Answers of status 200 that came within the measured seconds, and the milliseconds of each;
-    ``failed`` counts other answers and lost connections."""
+    ``answered`` are all of status 200, ``failed`` other answers and lost connections."""
 
     seconds: float
     milliseconds: list[float] = field(default_factory=list)
+    answered: int = 0
     failed: int = 0
     first_failure: str = ""
 
@@ -58,10 +59,12 @@ class Client(asyncio.Protocol):
         self._on_answer = on_answer
         self._received = bytearray()
         self.began = 0.0
-        self.busy = False
+        self.busy = self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._received.clear()
+        self.lost = False
 
     def ask(self, due: float) -> None:
         self.began, self.busy = due, True
@@ -74,9 +77,13 @@ class Client(asyncio.Protocol):
             status, body = found
             self._received.clear()
             self.busy = False
+            if status != 200:  # a server that fails may close the connection, without a word
+                self.lost = True
+                self._transport.close()
             self._on_answer(self, status, body)
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self.lost = True
         if self.busy:
             self.busy = False
             self._on_answer(self, 0, b"the connection was lost")
@@ -108,6 +115,7 @@ class Load:
         self.seen = Seen(plan.seconds)
         self._due: deque[float] = deque()
         self._free: list[Client] = []
+        self._asking: set[asyncio.Task[None]] = set()
         self._begins = self._ends = 0.0
 
     async def run(self) -> Seen:
@@ -127,15 +135,11 @@ class Load:
         return self.seen
 
     async def _connect(self) -> list[Client]:
-        loop, plan = asyncio.get_running_loop(), self.plan
-        request = Path(plan.request).read_bytes()
-        count = plan.clients if plan.rate is None else _MOST_CONNECTIONS
-        clients = []
-        for _ in range(count):
-            _, client = await loop.create_connection(
-                lambda: Client(request, self._answered), plan.host, plan.port
-            )
-            clients.append(client)
+        request = Path(self.plan.request).read_bytes()
+        count = self.plan.clients if self.plan.rate is None else _MOST_CONNECTIONS
+        clients = [Client(request, self._answered) for _ in range(count)]
+        for client in clients:
+            await self._open(client)
         return clients
 
     async def _arrivals(self, rate: float) -> None:
@@ -156,7 +160,7 @@ class Load:
 
     def _send_due(self) -> None:
         while self._due and self._free:
-            self._free.pop().ask(self._due.popleft())
+            self._ask(self._free.pop(), self._due.popleft())
 
     def _answered(self, client: Client, status: int, body: bytes) -> None:
         now = time.perf_counter()
@@ -164,16 +168,37 @@ class Load:
             counts = self._begins <= now < self._ends
         else:
             counts = self._begins <= client.began < self._ends
+        self.seen.answered += status == 200
         if counts and status == 200:
             self.seen.milliseconds.append(1000 * (now - client.began))
         elif status != 200:
             self._fail(f"{status} {body[:200].decode(errors='replace')}")
         if self.plan.rate is not None:
-            if status:
-                self._free.append(client)
+            self._free.append(client)
             self._send_due()
-        elif now < self._ends and status:
-            client.ask(now)
+        elif now < self._ends:
+            self._ask(client, now)
+
+    def _ask(self, client: Client, due: float) -> None:
+        """Over a new connection where the server has closed the old one."""
+        if client.lost:
+            self._asking.add(task := asyncio.create_task(self._ask_anew(client, due)))
+            task.add_done_callback(self._asking.discard)
+        else:
+            client.ask(due)
+
+    async def _ask_anew(self, client: Client, due: float) -> None:
+        try:
+            await self._open(client)
+        except OSError as error:
+            client.began = due
+            self._answered(client, 0, str(error).encode())
+        else:
+            client.ask(due)
+
+    async def _open(self, client: Client) -> None:
+        loop, plan = asyncio.get_running_loop(), self.plan
+        await loop.create_connection(lambda: client, plan.host, plan.port)
 
     def _fail(self, why: str, count: int = 1) -> None:
         self.seen.failed += count

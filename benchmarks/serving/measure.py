@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.serving.load import Plan
-from benchmarks.serving.processes import Server
+from benchmarks.serving.processes import Server, cpu_seconds
 
 IN_PROCESS = "in process"
 BATCHES = (1, 4, 8, 16, 32, 64)
@@ -22,7 +22,8 @@ BATCHES = (1, 4, 8, 16, 32, 64)
 @dataclass(frozen=True)
 class Row:
     """``rows`` a request (the batch, in process); ``offered`` requests a second in an open loop,
-    None in a closed one. Milliseconds are those of a request; of failed ones none count."""
+    None in a closed one. Milliseconds are those of a request; of failed ones none count. The
+    processor's milliseconds are those that all processes of the server took, for each row."""
 
     model: str
     server: str
@@ -33,6 +34,7 @@ class Row:
     failed: int = 0
     offered: float | None = None
     note: str = ""
+    cpu_ms_per_row: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Loader:
             clients=max(4, self.clients // rows),
             rate=rate,
         )
+        before = cpu_seconds(server)
         done = subprocess.run(
             ["taskset", "-c", self.cores, sys.executable, "-m", "benchmarks.serving.load"],
             input=json.dumps(asdict(plan)),
@@ -72,6 +75,7 @@ class Loader:
             text=True,
             check=True,
         )
+        cpu_ms = 1000 * (cpu_seconds(server) - before)
         seen = json.loads(done.stdout)
         times = np.array(seen["milliseconds"] or [float("nan")])
         return Row(
@@ -84,6 +88,7 @@ class Loader:
             failed=seen["failed"],
             offered=rate,
             note=seen["first_failure"],
+            cpu_ms_per_row=cpu_ms / max(1, rows * seen["answered"]),
         )
 
 
@@ -106,9 +111,9 @@ def in_process(
     seconds: float,
 ) -> Row:
     """Batches of ``rows``, one after the other, without any server."""
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), time.process_time()
     times = run(compute, batch_of(pixels, rows), seconds)
-    took = time.perf_counter() - began
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     return Row(
         model=model,
         server=IN_PROCESS,
@@ -116,6 +121,7 @@ def in_process(
         rows_per_second=rows * len(times) / took,
         p50_ms=1000 * float(np.percentile(times, 50)),
         p99_ms=1000 * float(np.percentile(times, 99)),
+        cpu_ms_per_row=1000 * cpu / (rows * (len(times) + 1)),
     )
 
 

@@ -108,7 +108,17 @@ def not_measured(problems: dict[str, str]) -> list[str]:
 
 def row_table(rows: Sequence[Row]) -> list[str]:
     """Every measurement."""
-    head = ("model", "server", "rows", "offered/s", "rows/s", "p50 ms", "p99 ms", "failed")
+    head = (
+        "model",
+        "server",
+        "rows",
+        "offered/s",
+        "rows/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms/row",
+        "failed",
+    )
     return table(
         head,
         [
@@ -117,7 +127,8 @@ def row_table(rows: Sequence[Row]) -> list[str]:
                 f"{row.offered:.0f}" if row.offered else "",
                 *(f"{row.rows_per_second:,.0f}" if row.rows_per_second >= 100 else
                   f"{row.rows_per_second:.1f}",),
-                *(f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", str(row.failed)),
+                *(f"{row.p50_ms:.1f}", f"{row.p99_ms:.1f}", f"{row.cpu_ms_per_row:.3f}"),
+                str(row.failed),
             )
             for row in rows
         ],

@@ -15,7 +15,7 @@ from benchmarks.serving.cases import DEFENDED, Case
 from benchmarks.serving.environments import RIVALS
 from benchmarks.serving.measure import Loader, Row
 from benchmarks.serving.models import Served
-from benchmarks.serving.processes import Server
+from benchmarks.serving.processes import Server, resident_mb
 from benchmarks.serving.rivals.launching import PATHS, launch
 from benchmarks.serving.rivals.network import load
 from benchmarks.serving.table import OURS
@@ -29,6 +29,14 @@ class Contender:
     server: Server
     one: Path
     many: Path
+
+    def begin(self) -> None:
+        self.server.go_on()
+
+    def end(self) -> None:
+        """Stops it from taking time, unless that breaks the connections between its processes."""
+        if self.name != "bentoml":
+            self.server.pause()
 
 
 @dataclass(frozen=True)
@@ -76,11 +84,11 @@ def measured(
             stack.callback(server.stop)
             contenders.append(_asked(rival, server, case, "", folder))
         for contender in contenders:
-            contender.server.pause()
+            contender.end()
         yield from _in_process(case, served[1], choice, settings)
         yield from _saturated(case, contenders, settings)
         mine.go_on()
-        web_mb.append(ours.resident_mb(mine.pid))
+        web_mb.append(resident_mb(mine.pid))
         yield from _variants(case, mine, ids, folder, settings)
 
 
@@ -131,24 +139,24 @@ def _saturated(case: Case, contenders: list[Contender], settings: Settings) -> I
     capacity: dict[str, list[float]] = {}
     for _ in range(settings.rounds):
         for each in contenders:
-            each.server.go_on()
+            each.begin()
             for request, rows in ((each.one, 1), (each.many, case.rows)):
                 row = settings.loader.closed(case.name, each.name, each.server, request, rows)
                 if rows == 1:
                     capacity.setdefault(each.name, []).append(row.rows_per_second)
                 yield row
-            each.server.pause()
+            each.end()
     able = {name: float(np.median(found)) for name, found in capacity.items()}
     rate = min((value for value in able.values() if value), default=0.0) / 2
     if not rate:
         return
     for _ in range(settings.rounds):
         for each in contenders:
-            each.server.go_on()
+            each.begin()
             yield settings.loader.open(case.name, each.name, each.server, each.one, 1, rate)
-            each.server.pause()
+            each.end()
     mine = contenders[0]
-    mine.server.go_on()
+    mine.begin()
     yield settings.loader.open(case.name, OURS, mine.server, mine.one, 1, able[OURS] / 2)
 
 

@@ -102,6 +102,16 @@ def resident_mb(pid: int) -> float:
     return psutil.Process(pid).memory_info().rss / 1e6
 
 
+def cpu_seconds(server: Server) -> float:
+    """That the processes of a server have taken so far."""
+    found = 0.0
+    for member in _family(server.pid):
+        with suppress(psutil.NoSuchProcess):
+            times = member.cpu_times()
+            found += times.user + times.system
+    return found
+
+
 def _family(pid: int) -> list[psutil.Process]:
     """The process and whatever it started, directly or not."""
     with suppress(psutil.NoSuchProcess):

@@ -54,7 +54,8 @@ def figures(rows: Sequence[Row], memory: dict[str, float]) -> list[Figure]:
     merged = medians(rows)
     for model in dict.fromkeys(row.model for row in merged):
         own = [row for row in merged if row.model == model]
-        found += [*_of_capacity(model, own), *_beside_rivals(model, own), *_of_alarm(model, own)]
+        found += [*_of_capacity(model, own), *_beside_rivals(model, own)]
+        found += [*_of_work(model, own), *_of_alarm(model, own)]
     return [*found, *_of_memory(memory)]
 
 
@@ -65,6 +66,19 @@ def _of_capacity(model: str, rows: Sequence[Row]) -> list[Figure]:
         return []
     what = "rows/s at saturation ÷ in process"
     return [Figure(what, model, ours.rows_per_second / alone.rows_per_second, 0.85)]
+
+
+def _of_work(model: str, rows: Sequence[Row]) -> list[Figure]:
+    """What a row takes of the processor: theirs ÷ ours, which other programs disturb least."""
+    found = []
+    for rival in RIVALS:
+        for size in dict.fromkeys(row.rows for row in rows if row.server == rival):
+            ours, theirs = (_one(rows, name, size, is_open=False) for name in (OURS, rival))
+            if ours and theirs and theirs.rows_per_second and ours.cpu_ms_per_row > 0:
+                value = theirs.cpu_ms_per_row / ours.cpu_ms_per_row
+                rows_told = f"{size} row{'s' if size > 1 else ''} a request"
+                found.append(Figure(f"{rival}'s CPU time ÷ ours, {rows_told}", model, value, 1.0))
+    return found
 
 
 def _beside_rivals(model: str, rows: Sequence[Row]) -> list[Figure]:
@@ -133,6 +147,7 @@ def _median(group: Sequence[Row]) -> Row:
         failed=sum(row.failed for row in group),
         offered=first.offered,
         note=next((row.note for row in group if row.note), ""),
+        cpu_ms_per_row=median(row.cpu_ms_per_row for row in group),
     )
 
 

@@ -15,7 +15,8 @@ of random weights into its store, and sends the same tensors to it and to LitSer
 one load generator in a process of its own. Every server computes the same file with the same
 backend, the one that our engine chose by measurement, and the same number of threads, so what
 differs is the server. Each gets raw bytes: ours the binary tensors of the Open Inference Protocol,
-both ways. While one server is measured the others are stopped.
+both ways. While one server is measured the others are stopped, but for BentoML, whose processes
+lose their connections to each other; it hardly works while nobody asks.
 
 - **rows/s at saturation ÷ in process**: the best of both request sizes, over the backend called in
   a loop at its best batch, without any server.
@@ -23,6 +24,8 @@ both ways. While one server is measured the others are stopped.
 - **p99 ÷ a rival's**: open loop, Poisson arrivals, one row a request, all servers at the same rate:
   half of what the slowest of them can do, so that none is overloaded. The time of a request runs
   from the moment that it was due.
+- **a rival's CPU time ÷ ours**: what all processes of a server take of the processor for each row,
+  in the closed loops: the figure that other programs on the machine disturb least.
 - **alarm … ÷ undefended**: many rows a request, our server, beside the model as it came. Method
   `stage` changes the last stage, so that the alarm is a second tail; method `deep` changes every
   layer, so that the alarm is a second pass.

@@ -74,6 +74,11 @@ def test_a_rival_that_never_answered_gives_no_figure() -> None:
     assert not [one for one in figures(rows, {}) if "litserve" in one.what]
 
 
+def test_work_is_what_a_row_takes_of_the_processor() -> None:
+    rows = [row(OURS, 150, cpu_ms_per_row=0.5), row("litserve", 100, cpu_ms_per_row=2.0)]
+    assert only(figures(rows, {}), "litserve's CPU time").value == pytest.approx(4)
+
+
 def test_variants_are_shares_of_the_undefended_model() -> None:
     rows = [row(UNDEFENDED, 200), row(DEFENDED, 199), row(ALARM_DEEP, 100)]
     found = figures(rows, {})
