@@ -22,6 +22,7 @@ from worker.child.examining import examined
 from worker.child.measuring import measure_after, measure_before
 from worker.child.reporting import provenance, report
 from worker.child.sets import ImageSets
+from worker.child.threads import choose_threads
 from worker.child.voice import Voice
 from worker.events import MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
 from worker.job import ARTEFACT_FILE, REPORT_FILE, Job, input_path
@@ -44,7 +45,7 @@ class Work:
 
     def run(self) -> None:
         """Leaves the artefact and the report in ``out/``."""
-        torch.set_num_threads(self._job.limits.threads)
+        torch.set_num_threads(choose_threads(self._job.limits.threads))
         torch.manual_seed(self._job.config.seed)
 
         self._begin("validating")
