@@ -112,7 +112,7 @@ def reaper(desk: Desk) -> Reaper:
 
 
 def queued(desk: Desk) -> str:
-    config = {"steps": STEPS, "check_every": 0}
+    config = {"method": "stage", "steps": STEPS, "check_every": 0}
     inputs = samples.inputs(measured=True)
     return desk.queued(inputs, **samples.request(**config) | {"target_class": samples.TARGET})
 

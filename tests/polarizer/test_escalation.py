@@ -27,7 +27,7 @@ def test_what_is_said_goes_to_the_mild_repair_and_what_both_share_to_both() -> N
     assert plan.deep == PurifyConfig(method="deep", seed=3, holdout=0.2, steps=4, batch_size=8)
 
 
-def test_a_repair_that_closed_a_door_is_the_mild_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repair_that_held_is_the_mild_one(monkeypatch: pytest.MonkeyPatch) -> None:
     result = repaired(monkeypatch, None)
 
     alone = purify(tiny_classifier(), some_images(60), Plan.of(AUTO).mild)
@@ -37,13 +37,13 @@ def test_a_repair_that_closed_a_door_is_the_mild_one(monkeypatch: pytest.MonkeyP
     assert result.escalation is None
 
 
-def test_otherwise_the_deep_one_starts_anew_from_the_base(
+def test_where_it_did_not_hold_the_deep_one_starts_anew_from_the_base(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    result = repaired(monkeypatch, "No evidence was found")
+    result = repaired(monkeypatch, "a door is open")
 
     assert result.config.method is Method.DEEP
-    assert result.escalation == "No evidence was found"
+    assert result.escalation == "a door is open"
     assert result.layers == ("entry", "down", "depthwise", "head")
     assert result.steps == 4 + 4
 

@@ -47,7 +47,7 @@ def test_a_good_child_leaves_one_model(bench: Bench) -> None:
     assert row.progress == 1.0
     assert row.numbers == {"accuracy_before": 0.9, "accuracy_after": 0.8}
     (model,) = bench.models()
-    assert (model.defense_id, model.name, model.method) == (defense, "mine", "stage")
+    assert (model.defense_id, model.name, model.method) == (defense, "mine", "auto")
     content = b"".join(bench.blobs.read(model.blob))
     assert content == b"purified " + defense.encode()
     assert bench.job_folders() == []

@@ -50,7 +50,7 @@ def test_functions_are_themselves_again_afterwards() -> None:
 
 
 def test_a_case_is_measured_by_phase() -> None:
-    config = PurifyConfig(steps=2, check_every=1)
+    config = PurifyConfig(method="stage", steps=2, check_every=1)
     measured = measure(CASE, config, torch.device("cpu"))
     assert measured.steps == 2
     assert sum(measured.shares.values()) == pytest.approx(1)
