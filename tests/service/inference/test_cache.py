@@ -160,7 +160,7 @@ def test_a_removed_file_is_fetched_again(bench: Bench) -> None:
 
 def test_what_a_crash_left_goes_when_it_is_old(bench: Bench) -> None:
     blob = bench.blob(b"content")
-    bench.use(blob)
+    bench.settings.cache_dir.mkdir(parents=True, exist_ok=True)
     old, young = (bench.settings.cache_dir / f"{word}.partial" for word in ("old", "young"))
     for path in (old, young):
         path.touch()
