@@ -1,10 +1,11 @@
-"""``method="auto"``: the mild repair first, the deep one where evidence says that it did not hold.
+"""``method="auto"``: the mild repair where it is seen to close a door, the deep one otherwise.
 
 The polarizers of the last stage lose the least accuracy and close what a patch has opened; they do
 not reach a trigger that covers or warps the image, and ``deep`` does, for a few points. The probes
-of :mod:`polarizer.evidence` decide, from clean images alone: a door that they find, and that the
-mild repair left ajar, calls for the deep one. They overlook doors, on small images most of all
-(docs/benchmarks/evidence.md); who would rather lose accuracy than trust them asks for ``deep``.
+of :mod:`polarizer.evidence` decide, from clean images alone. They overlook doors, so finding none
+proves nothing: only a door that was found, and is closed now, lets the mild repair stand. Measured
+on digits, that is a worst attack success of 4 % against 49 % when finding none was enough
+(docs/benchmarks/defense.md).
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from polarizer.images import LabelledImages
 from polarizer.progress import OnProgress, Progress, Started
 
 ENOUGH_HELD_OUT = 60  # images; with fewer the examination takes all clean images
-NOT_HELD = (Verdict.STILL_OPEN, Verdict.WEAKER)
 SHARED = ("seed", "holdout", "precision", "steps", "batch_size")
 
 
@@ -57,10 +57,10 @@ def reason_to_go_deep(
     device: torch.device,
     generator: torch.Generator,
 ) -> str | None:
-    """What speaks against the repair, in words; None when nothing was found that does."""
+    """What the examination found, in words, unless it found a door that is closed now."""
     images = held_out if len(held_out) >= ENOUGH_HELD_OUT else clean
     found = examine(base, purified, images, EvidenceConfig(), device=device, generator=generator)
-    return found.words if found.verdict in NOT_HELD else None
+    return None if found.verdict is Verdict.CLOSED else found.words
 
 
 def _shifted(tell: OnProgress, before: int, total: int) -> Callable[[Progress], None]:

@@ -91,7 +91,7 @@ def _escalating(
     generator: torch.Generator,
     tell: OnProgress,
 ) -> Purification:
-    """The mild repair, and the deep one of the same base where evidence speaks against it."""
+    """The mild repair, and the deep one of the same base unless the mild one closed a door."""
     began = time.monotonic()
     first, second = plan.tellers(tell)
     drawn = generator.get_state()

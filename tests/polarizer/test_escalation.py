@@ -37,7 +37,7 @@ def test_a_repair_that_held_is_the_mild_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert result.escalation is None
 
 
-def test_where_it_did_not_hold_the_deep_one_starts_anew_from_the_base(
+def test_otherwise_the_deep_one_starts_anew_from_the_base(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = repaired(monkeypatch, "a door is open")

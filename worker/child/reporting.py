@@ -36,7 +36,10 @@ DEEP = (
     "Every weight of the network moved, not only those of its last stage: triggers that cover or"
     " warp the whole image need it, and it costs more accuracy than the mild repair."
 )
-ESCALATED = "The mild repair (method stage) did not hold, so method deep was used. {why}"
+ESCALATED = (
+    "The mild repair (method stage) was not seen to close a backdoor, so method deep was used. After"
+    " the mild one: {why}"
+)
 ATTACHED = (
     "This method cannot be folded into the network: the file holds the polarizer as a layer of its"
     " own, and loads with this service only."
