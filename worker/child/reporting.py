@@ -37,8 +37,8 @@ DEEP = (
     " warp the whole image need it, and it costs more accuracy than the mild repair."
 )
 ESCALATED = (
-    "The mild repair (method stage) was not seen to close a backdoor, so method deep was used. After"
-    " the mild one: {why}"
+    "The mild repair (method stage) was not seen to close a backdoor, so method deep was used."
+    " After the mild one: {why}"
 )
 ATTACHED = (
     "This method cannot be folded into the network: the file holds the polarizer as a layer of its"
