@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.serving.cases import CASES
 from benchmarks.serving.measure import Row
 from benchmarks.serving.table import Figure, figures, medians
 from benchmarks.serving.wording import INTRODUCTION, explained
@@ -46,7 +47,7 @@ def written(results: dict[str, Any]) -> str:
         *figure_table(found),
         "",
         *explained(found, rows),
-        *not_measured(results["problems"]),
+        *not_measured(results["problems"] | not_reached(rows, results["memory"])),
         "## Every measurement",
         "",
         "Medians of the rounds. `offered` is an open loop's rate; without it the loop is closed.",
@@ -96,6 +97,15 @@ def figure_table(found: Sequence[Figure]) -> list[str]:
         others = [(what, goals[what][0], value) for what, value in of_service.items()]
         lines += table(("", "to reach", "measured"), others)
     return [*lines, "", "✗: missed. Where two goals stand, the first is the small CNN's."]
+
+
+def not_reached(rows: Sequence[Row], memory: dict[str, float]) -> dict[str, str]:
+    """What a run that was cut short, or a quick one, leaves out."""
+    measured = {row.model for row in rows}
+    missing = [case.name for case in CASES if case.name not in measured]
+    if "engine_before_mb" not in memory:
+        missing.append("memory after loading and unloading")
+    return dict.fromkeys(missing, "this run did not come to it")
 
 
 def not_measured(problems: dict[str, str]) -> list[str]:

@@ -29,7 +29,7 @@ lose their connections to each other; it hardly works while nobody asks.
 - **alarm … ÷ undefended**: many rows a request, our server, beside the model as it came. Method
   `stage` changes the last stage, so that the alarm is a second tail; method `deep` changes every
   layer, so that the alarm is a second pass.
-- **memory**: after 50 models of PreAct-ResNet18 were loaded, asked and deleted, beside after one.
+- **memory**: after many models of PreAct-ResNet18 were loaded, asked and deleted, beside after one.
 """
 
 
@@ -46,7 +46,12 @@ def explained(found: Sequence[Figure], rows: Sequence[Row]) -> list[str]:
     failed = sum(row.failed for row in rows)
     if failed:
         told.append(f"- {failed} requests failed in all; the column `failed` says whose.")
+        told += [f"- {note}" for name, note in _FAILURES.items() if _has_failed(rows, name)]
     return ["### What is missed, and why", "", *told, ""]
+
+
+def _has_failed(rows: Sequence[Row], server: str) -> bool:
+    return any(row.failed for row in rows if row.server == server)
 
 
 def _why(one: Figure) -> str:
@@ -57,10 +62,18 @@ def _why(one: Figure) -> str:
 
 
 _REASONS = {
-    "alarm on, method deep": "Every layer differs, so both networks run whole: no less than half of"
-    " the throughput is the price, and sharing layers cannot lower it.",
+    "alarm on, method deep": "Every layer differs, so both networks run whole; sharing layers"
+    " cannot lower that.",
+    "alarm off": "It is the same network with other weights, so this is what one run differs from"
+    " another here.",
     "alarm on, method stage": "Below the last stage both models share their work; the last stage"
     " runs twice, and its share of the network is what is lost.",
     "rows/s at saturation": "What HTTP, JSON and two processes cost a request is paid by the same"
     " cores that compute; the smaller the network, the larger that share.",
+}
+
+_FAILURES = {
+    "bentoml": "BentoML's outer service lost connections to its inner one (`Cannot write to closing"
+    " transport` in its log) and answered 500; its rows/s count good answers only. It ran with the"
+    " uvicorn and starlette of this environment; others were not tried.",
 }

@@ -53,7 +53,14 @@ def test_the_page_says_under_what_conditions() -> None:
 def test_the_page_says_what_could_not_be_measured() -> None:
     page = written(results(problems={"bentoml": "no\nwheel"}))
     assert "- bentoml: no wheel" in page
-    assert "## Not measured" not in written(results())
+    assert "bentoml:" not in written(results())
+
+
+def test_the_page_says_what_a_run_did_not_come_to() -> None:
+    page = written(results(memory={}))
+    assert f"- {CASES[2].name}: this run" in page
+    assert f"- {MODEL}: this run" not in page
+    assert "- memory after loading and unloading: this run" in page
 
 
 def test_failed_requests_are_shown() -> None:
