@@ -4,8 +4,8 @@ The polarizers of the last stage lose the least accuracy and close what a patch 
 not reach a trigger that covers or warps the image, and ``deep`` does, for a few points. The probes
 of :mod:`polarizer.evidence` decide, from clean images alone. They overlook doors, so finding none
 proves nothing: only a door that was found, and is closed now, lets the mild repair stand. Of nine
-backdoored digits models the worst attack success left is 22 % so, 49 % where finding none was enough,
-and 4 % with ``deep`` always (docs/benchmarks/defense.md).
+backdoored digits models the worst attack success left is 22 % so, 49 % where finding none was
+enough, and 4 % with ``deep`` always (docs/benchmarks/defense.md).
 """
 
 from __future__ import annotations
