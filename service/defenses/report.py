@@ -111,9 +111,9 @@ class Report(_Part):
     steps: Count
     purify_seconds: Seconds
     numbers: Numbers
-    evidence: Annotated[
-        EvidenceFacts | None, Field(description="null: it was not asked for")
-    ] = None
+    evidence: Annotated[EvidenceFacts | None, Field(description="null: it was not asked for")] = (
+        None
+    )
     clean_set: Annotated[
         CleanSetFacts | None, Field(description="what the model as it came makes of clean images")
     ] = None
@@ -128,9 +128,9 @@ class Report(_Part):
     inputs: dict[Role, InputFacts]
     images: dict[Role, ImageFacts]
     artefact: ArtefactFacts
-    alarm: Annotated[
-        Calibration | None, Field(description="null: no clean image was held out")
-    ] = None
+    alarm: Annotated[Calibration | None, Field(description="null: no clean image was held out")] = (
+        None
+    )
     warnings: Annotated[tuple[Warned, ...], Field(max_length=200)]
     remarks: Annotated[tuple[Text, ...], Field(max_length=20)]
     device: Text
