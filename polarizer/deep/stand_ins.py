@@ -1,9 +1,10 @@
-"""Stand-ins for a trigger: one additive pattern and one warp for every target class.
+"""Stand-ins for a trigger: a fine pattern, a coarse one and a warp for every target class.
 
 A trigger works on any image, so what stands in for it is shared by all images too, as in universal
-perturbations (Moosavi-Dezfooli et al., CVPR 2017; for backdoors Zeng et al., ICLR 2022). A pattern
-cannot move pixels, and some triggers do nothing else (Nguyen & Tran, ICLR 2021), so a smooth flow
-field stands beside it.
+perturbations (Moosavi-Dezfooli et al., CVPR 2017; for backdoors Zeng et al., ICLR 2022). A smooth
+trigger can be far stronger than a fine one (Zeng et al., ICCV 2021), so there is a coarse pattern
+with a bound of its own. A pattern cannot move pixels, and some triggers do nothing else (Nguyen &
+Tran, ICLR 2021), so a smooth flow field stands beside them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+COARSE = 4  # pixels of an image a side that share one value of a coarse pattern
+COARSE_BOUND = 0.144  # root mean square of a coarse pattern: 8 in L2 for 3x32x32
 LARGEST_PATTERN = 64  # patterns of larger images are enlarged from that many pixels a side
 FLOW_POINTS = 4  # control points of a warp, a side
 PATTERN_STEP = 0.25  # of the bound
@@ -22,10 +25,10 @@ MEMORY = 0.5  # of the last directions in the next
 
 
 class StandIns:
-    """A pattern and a warp for each of ``classes``, for images ``(C, H, W)``.
+    """Two patterns and a warp for each of ``classes``, for images ``(C, H, W)``.
 
-    ``norm`` bounds each pattern in L2, in pixels of [0, 1]. A warp moves no control point by more
-    than one pixel, or ``1 / 32`` of larger images. Patterns start at zero, warps at random
+    ``norm`` bounds each fine pattern in L2, in pixels of [0, 1]. A warp moves no control point by
+    more than one pixel, or ``1 / 32`` of larger images. Patterns start at zero, warps at random
     (``generator`` is of the CPU): the gradient of a warp that does nothing is mostly noise.
     """
 
@@ -40,63 +43,77 @@ class StandIns:
     ) -> None:
         channels, height, width = shape
         self.flow_bound = 2 * max(1 / min(height, width), 1 / 32)  # of the [-1, 1] of an image
-        rows, columns = min(height, LARGEST_PATTERN), min(width, LARGEST_PATTERN)
-        copies = ceil(height / rows) * ceil(width / columns)  # of one value, at most
-        self._bound = norm / copies**0.5
-        self.patterns = torch.zeros(classes, channels, rows, columns, device=device)
+        fine = min(height, LARGEST_PATTERN), min(width, LARGEST_PATTERN)
+        coarse = ceil(height / COARSE), ceil(width / COARSE)
+        coarse_norm = COARSE_BOUND * (channels * height * width) ** 0.5
+        self.patterns = torch.zeros(classes, channels, *fine, device=device)
+        self.coarse = torch.zeros(classes, channels, *coarse, device=device)
+        self._bounds = tuple(
+            bound / (ceil(height / rows) * ceil(width / columns)) ** 0.5  # by the copies of a value
+            for bound, (rows, columns) in ((norm, fine), (coarse_norm, coarse))
+        )
         drawn = torch.rand(classes, 2, FLOW_POINTS, FLOW_POINTS, generator=generator)
         self.flows = ((drawn - 0.5) * self.flow_bound).to(device)
-        self._pattern_direction = torch.zeros_like(self.patterns)
+        self._directions = torch.zeros_like(self.patterns), torch.zeros_like(self.coarse)
         self._flow_direction = torch.zeros_like(self.flows)
         self._rest = _identity_grid(height, width, device)
-        self._used: tuple[Tensor, Tensor, Tensor] | None = None
+        self._used: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     def apply(self, pixels: Tensor, targets: Tensor) -> Tensor:
-        """``pixels`` (N, C, H, W), each with the stand-in for its class of ``targets`` (N,).
+        """``pixels`` (N, C, H, W), each with the stand-ins for its class of ``targets`` (N,).
 
-        The result stays in [0, 1]. A loss made from it and differentiated gives :meth:`learn` what
-        it needs.
+        Every second image takes the coarse pattern, the others the fine one. The result stays in
+        [0, 1]. A loss made from it and differentiated gives :meth:`learn` what it needs.
         """
         patterns = self.patterns[targets].requires_grad_()
+        coarse = self.coarse[targets].requires_grad_()
         flows = self.flows[targets].requires_grad_()
-        self._used = (patterns, flows, targets)
+        self._used = (patterns, coarse, flows, targets)
         height, width = pixels.shape[2:]
         field = interpolate(flows, (height, width), mode="bicubic", align_corners=True)
         grid = self._rest + field.permute(0, 2, 3, 1)
         warped = grid_sample(pixels, grid, padding_mode="border", align_corners=True)
-        return (warped + self._enlarged(patterns, height, width)).clamp(0, 1)
+        every_second = (torch.arange(len(pixels), device=pixels.device) % 2 == 1).view(-1, 1, 1, 1)
+        added = torch.where(
+            every_second, _enlarged(coarse, height, width), _enlarged(patterns, height, width)
+        )
+        return (warped + added).clamp(0, 1)
 
     def climb(self, objective: Tensor) -> None:
         """One step up ``objective``, made from the last :meth:`apply`; moves nothing else."""
         if self._used is not None:
-            torch.autograd.backward(objective, inputs=list(self._used[:2]))
+            torch.autograd.backward(objective, inputs=list(self._used[:3]))
         self.learn()
 
     def learn(self) -> None:
         """One step up the gradient that the last :meth:`apply` was given, if it was given any."""
-        if self._used is None or self._used[0].grad is None or self._used[1].grad is None:
+        if self._used is None or self._used[0].grad is None:
             return
-        patterns, flows, targets = self._used
+        *added, flows, targets = self._used
         self._used = None
         seen = torch.unique(targets)
-        direction = _averaged(self._pattern_direction, _sums(patterns.grad, targets, seen), seen)
-        bound = self._bound
-        moved = self.patterns[seen] + PATTERN_STEP * bound * _unit(direction)
-        self.patterns[seen] = moved * (bound / _lengths(moved)).clamp(max=1)
+        kinds = zip(
+            (self.patterns, self.coarse), added, self._directions, self._bounds, strict=True
+        )
+        for patterns, used, directions, bound in kinds:
+            direction = _averaged(directions, _sums(used.grad, targets, seen), seen)
+            moved = patterns[seen] + PATTERN_STEP * bound * _unit(direction)
+            patterns[seen] = moved * (bound / _lengths(moved)).clamp(max=1)
         direction = _averaged(self._flow_direction, _sums(flows.grad, targets, seen), seen)
         moved = self.flows[seen] + FLOW_STEP * self.flow_bound * direction.sign()
         self.flows[seen] = moved.clamp(-self.flow_bound, self.flow_bound)
-
-    def _enlarged(self, patterns: Tensor, height: int, width: int) -> Tensor:
-        if patterns.shape[2:] == (height, width):
-            return patterns
-        return interpolate(patterns, (height, width), mode="nearest")
 
 
 def other_classes(labels: Tensor, classes: int, generator: torch.Generator) -> Tensor:
     """A class other than its own for each of ``labels`` (N,), all equally likely."""
     steps = torch.randint(1, classes, (len(labels),), generator=generator)
     return (labels + steps.to(labels.device)) % classes
+
+
+def _enlarged(patterns: Tensor, height: int, width: int) -> Tensor:
+    if patterns.shape[2:] == (height, width):
+        return patterns
+    return interpolate(patterns, (height, width), mode="nearest")
 
 
 def _sums(gradients: Tensor | None, targets: Tensor, seen: Tensor) -> Tensor:

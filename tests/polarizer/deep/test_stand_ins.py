@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from polarizer.deep.stand_ins import StandIns, other_classes
+from polarizer.deep.stand_ins import COARSE_BOUND, StandIns, _enlarged, other_classes
 
 CPU = torch.device("cpu")
 
@@ -40,8 +40,9 @@ def test_bounds_hold_however_long_they_learn(seed: int, norm: float, side: int, 
     assert changed.shape == images.shape
     assert changed.min() >= 0
     assert changed.max() <= 1
-    enlarged = of._enlarged(of.patterns, side, side)
-    assert (enlarged.flatten(1).norm(dim=1) <= norm * 1.001).all()
+    fine, coarse = (_enlarged(kind, side, side).flatten(1) for kind in (of.patterns, of.coarse))
+    assert (fine.norm(dim=1) <= norm * 1.001).all()
+    assert (coarse.norm(dim=1) <= COARSE_BOUND * fine.shape[1] ** 0.5 * 1.001).all()
     assert (of.flows.abs() <= of.flow_bound).all()
 
 
@@ -62,11 +63,11 @@ def test_they_climb_what_is_made_from_them() -> None:
 
 def test_a_class_learns_from_the_images_sent_there_alone() -> None:
     of = stand_ins()
-    before = of.patterns.clone(), of.flows.clone()
+    before = of.patterns.clone(), of.coarse.clone(), of.flows.clone()
 
     of.climb(of.apply(pixels(4), torch.tensor([1, 1, 1, 1])).sum())
 
-    for was, now in zip(before, (of.patterns, of.flows), strict=True):
+    for was, now in zip(before, (of.patterns, of.coarse, of.flows), strict=True):
         changed = (was != now).flatten(1).any(1)
         assert changed.tolist() == [False, True, False]
 
