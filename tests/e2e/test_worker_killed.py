@@ -201,7 +201,8 @@ def check_store(desk: Desk, defense: str) -> None:
     desk.blobs.sweep(0)
     row = desk.row(defense)
     wanted = {item.blob_id for item in row.inputs}
-    wanted |= {row.report_blob_id, desk.models()[0].blob_id}
+    model = desk.models()[0]
+    wanted |= {row.report_blob_id, model.blob_id, model.alarm_blob_id}
     with desk.database.read() as session:
         assert {blob.id for blob in session.query(BlobRecord)} == wanted
     assert {stored.key.rsplit("/", 1)[-1] for stored in desk.store.list()} == wanted
