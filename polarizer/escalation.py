@@ -5,7 +5,7 @@ not reach a trigger that covers or warps the image, and ``deep`` does, for a few
 of :mod:`polarizer.evidence` decide, from clean images alone. They overlook doors, so finding none
 proves nothing: only a door that was found, and is closed now, lets the mild repair stand. Of nine
 backdoored digits models the worst attack success left is 22 % so, 49 % where finding none was
-enough, and 4 % with ``deep`` always (docs/benchmarks/defense.md).
+enough, and 10 % with ``deep`` always (docs/benchmarks/defense.md).
 """
 
 from __future__ import annotations
