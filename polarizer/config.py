@@ -114,9 +114,10 @@ more accuracy and left more of the attack, with r-cnpd on digits (docs/method.md
 class PurifyConfig(BaseModel):
     """Settings of :func:`polarizer.purify`; the defaults are what we measured to be best.
 
-    With ``method="npd"`` whatever is not given takes the published value instead
-    (``PUBLISHED_NPD``), and with the class-conditioned methods that of ``CONDITIONED``, so that a
-    dumped configuration always says what was really used.
+    The defaults of the fields are those of ``stage``, which ``auto`` begins with. With
+    ``method="npd"`` whatever is not given takes the published value instead (``PUBLISHED_NPD``),
+    with ``deep`` that of ``DEEP`` and with the class-conditioned methods that of ``CONDITIONED``,
+    so that a dumped configuration says what was really used; for ``auto`` the report does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
