@@ -25,6 +25,7 @@ from service.middleware import Around, BodyLimit, OwnSite
 from service.models import endpoints as models
 from service.names import endpoints as names
 from service.names.directory import Directory
+from service.oip import direct
 from service.oip import endpoints as oip
 from service.oip.requests import InferRequest
 from service.queue import Queue, create_celery
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics.router,
     ):
         app.include_router(router)
+    app.router.routes[:0] = direct.routes()
     app.openapi = openapi.document(app, DefenseRequest, InferRequest)  # type: ignore[method-assign]
     return app
 

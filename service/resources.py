@@ -41,14 +41,16 @@ class Resources:
 # Coroutines, because FastAPI runs what is none in a thread: two hops for every request.
 
 
-async def _resources(request: Request) -> Resources:
+async def resources_of(request: Request) -> Resources:
+    """Of the application that the request came to."""
     resources: Resources = request.app.state.resources
     return resources
 
 
-async def _tenant() -> str:
+async def tenant_of(_request: Request) -> str:
+    """Whose request it is."""
     return ANONYMOUS
 
 
-ResourcesDep = Annotated[Resources, Depends(_resources)]
-TenantDep = Annotated[str, Depends(_tenant)]
+ResourcesDep = Annotated[Resources, Depends(resources_of)]
+TenantDep = Annotated[str, Depends(tenant_of)]
