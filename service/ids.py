@@ -6,7 +6,7 @@ from typing import Literal
 
 from ulid import ULID
 
-Kind = Literal["def", "upl", "mdl", "blb"]
+Kind = Literal["def", "upl", "mdl", "blb", "key", "aud"]
 
 
 def new_id(kind: Kind) -> str:

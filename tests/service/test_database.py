@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select, text
 from service.database import Database, SchemaError, _alembic_config, now
 from service.errors import UnavailableError
 from service.ids import new_id
-from service.records import BlobRecord, Record
+from service.records import BlobRecord, Record, TenantRecord
 from service.settings import Settings
 
 
@@ -61,6 +61,23 @@ def test_what_refers_to_a_table_survives_its_change(stack: Settings) -> None:
         assert connection.scalar(text("SELECT model_id FROM name_versions")) == "m"
         connection.execute(text("DELETE FROM models"))  # the keys hold again
         assert connection.scalar(text("SELECT model_id FROM name_versions")) is None
+    database.dispose()
+
+
+def test_what_was_made_without_keys_is_the_default_tenants(stack: Settings) -> None:
+    database = Database(stack.database)
+    with database.engine.begin() as connection:
+        command.upgrade(_alembic_config(connection), "0003")
+        connection.execute(
+            text(
+                "INSERT INTO blobs (id, sha256, size, live, created_at)"
+                " VALUES ('b', '0', 1, true, '2026-01-01 00:00:00')"
+            )
+        )
+    database.migrate()
+    with database.read() as session:
+        assert session.get_one(BlobRecord, "b").tenant == "default"
+        assert session.get_one(TenantRecord, "default").limits is None
     database.dispose()
 
 
