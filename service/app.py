@@ -89,7 +89,7 @@ def _body_limits(settings: Settings) -> dict[str, int]:
 
 def build(settings: Settings) -> Resources:
     """Opens everything. Raises SchemaError when the database is not migrated."""
-    database = Database(settings.database)
+    database = Database(settings.database, answer_seconds=settings.database_timeout_seconds)
     database.require_current_schema()
     store = open_store(settings)
     blobs = Blobs(database, store)

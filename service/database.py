@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from service.answering import (
+    CONNECT_SECONDS,
+    BoundedConnection,
+    connection_class,
+    server_limits,
+)
 from service.errors import UnavailableError
 
 BUSY_MILLISECONDS = 30_000
@@ -30,9 +36,12 @@ class Database:
     """Transactions over one engine. ``write`` takes SQLite's write lock at once, so that a
     read-then-write transaction never fails half way with "database is locked"."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, answer_seconds: float | None = None) -> None:
+        """``answer_seconds`` bounds what PostgreSQL may take for one statement; without it, as for
+        a migration, nothing is given up. SQLite's waits are for its lock, and bounded always."""
         self.url = url
-        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
+        sqlite = url.startswith("sqlite")
+        self.engine = _sqlite(url) if sqlite else _postgresql(url, answer_seconds)
         self._writing = self.engine.execution_options(begin_immediate=True)
 
     @contextmanager
@@ -120,10 +129,21 @@ def _require_known(revision: str | None) -> None:
         )
 
 
-def _postgresql(url: str) -> Engine:
-    return create_engine(
-        url, pool_pre_ping=True, pool_timeout=10, connect_args={"connect_timeout": 5}
-    )
+def _postgresql(url: str, answer_seconds: float | None) -> Engine:
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if answer_seconds is not None:
+        arguments["options"] = server_limits(answer_seconds)
+    engine = create_engine(url, pool_pre_ping=True, pool_timeout=10, connect_args=arguments)
+    if answer_seconds is not None:
+        bounded = connection_class(answer_seconds)
+
+        @event.listens_for(engine, "do_connect")
+        def _connect(
+            _dialect: object, _record: object, given: Sequence[Any], named: dict[str, Any]
+        ) -> BoundedConnection:
+            return bounded.connect(*given, **named)
+
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    # How long the servers behind it may take for one answer
+    database_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    store_timeout_seconds: Annotated[float, Field(gt=0)] = 20.0
+
     # S3
     s3_endpoint_url: AnyUrl | None = None
     s3_public_url: Annotated[

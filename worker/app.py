@@ -26,7 +26,7 @@ log = structlog.get_logger()
 def run_worker(settings: Settings) -> int:
     """Works until it is told to stop; the exit status. Raises SchemaError when the database is not
     migrated, OperationalError when there is none."""
-    database = Database(settings.database)
+    database = Database(settings.database, answer_seconds=settings.database_timeout_seconds)
     database.require_current_schema()
     celery = create_celery(settings)
     shutdown = threading.Event()

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 
 from service.errors import LostBlobError, UnavailableError
 
 log = structlog.get_logger()
 
-DATABASE_ERRORS = (OperationalError, InterfaceError, TimeoutError)
-"""What SQLAlchemy raises when the database is away, busy or restarting."""
+DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError, TimeoutError)
+"""What SQLAlchemy raises when the database is away, busy or restarting; InternalError when it ended
+a transaction whose client was silent for too long, or takes no writes during a failover."""
 
 AWAY = (*DATABASE_ERRORS, UnavailableError, OSError)
 """What may be better in a moment: database, object store, a full disk. Not LostBlobError."""
 
 PAUSES: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 15, 15)
-"""Seconds between tries, a minute in all."""
+"""Seconds between tries, a minute in all; each more or less, so that what was waiting does not come
+back at once."""
+
+JITTER = 0.25
 
 Result = TypeVar("Result")
 
@@ -36,5 +41,5 @@ def patiently(action: Callable[[], Result], *, pause: Callable[[float], None]) -
             raise
         except AWAY as error:
             log.warning("tried_again", error=type(error).__name__, seconds=seconds)
-            pause(seconds)
+            pause(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
     return action()

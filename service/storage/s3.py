@@ -38,9 +38,9 @@ def s3_client(settings: Settings) -> S3Client:
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path" if settings.s3_endpoint_url else "auto"},
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=min(5.0, settings.store_timeout_seconds),
+            read_timeout=settings.store_timeout_seconds,  # between two pieces of an answer
+            retries={"mode": "standard", "total_max_attempts": 3},  # with jitter
             request_checksum_calculation=settings.s3_checksums.value,
             response_checksum_validation=settings.s3_checksums.value,
         ),

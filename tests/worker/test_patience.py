@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.errors import LostBlobError, UnavailableError
-from worker.patience import AWAY, PAUSES, patiently
+from worker.patience import AWAY, JITTER, PAUSES, patiently
 
 
 class Failing:
@@ -32,7 +32,10 @@ class Failing:
 def test_it_waits_longer_each_time(error: Exception) -> None:
     action = Failing(error, len(PAUSES))
     assert action.patiently() == "done"
-    assert action.pauses == list(PAUSES) == sorted(PAUSES)
+    assert list(PAUSES) == sorted(PAUSES)
+    for waited, meant in zip(action.pauses, PAUSES, strict=True):
+        assert meant * (1 - JITTER) <= waited <= meant * (1 + JITTER)
+    assert action.pauses != list(PAUSES)
 
 
 def test_it_gives_up_in_the_end() -> None:

@@ -1,0 +1,66 @@
+"""PostgreSQL connections that never wait for ever.
+
+The server ends what takes too long: a statement, a wait for a lock, and a transaction whose client
+was stopped in the middle of it, which would keep its locks as long as it sleeps. A server that
+is stopped or cut off cannot do that, so this side gives up too: ``BoundedConnection`` closes itself
+when an answer does not come, and SQLAlchemy takes it for what it is, a lost connection.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import OperationalError
+
+CONNECT_SECONDS = 5
+LATER = 5.0
+"""Seconds that the server has for saying itself that something took too long."""
+
+T = TypeVar("T")
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Raises OperationalError, and is closed, when one exchange takes ``answer_seconds``."""
+
+    answer_seconds = 60.0
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **more: Any) -> T:  # noqa: ANN401
+        deadline = time.monotonic() + self.answer_seconds
+        return super().wait(_until(deadline, gen, self.pgconn.finish), *args, **more)
+
+
+def _until(
+    deadline: float, exchange: Generator[Any, Any, T], close: Callable[[], None]
+) -> Generator[Any, Any, T]:
+    """The same exchange, looked at whenever psycopg wakes up without an answer (ten times a
+    second)."""
+    try:
+        wanted = next(exchange)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() > deadline:
+                close()
+                raise OperationalError("the database took too long to answer")
+            wanted = exchange.send(ready)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def connection_class(seconds: float) -> type[BoundedConnection]:
+    """Connections that give up a little after the server should have."""
+    return type("Bounded", (BoundedConnection,), {"answer_seconds": seconds + LATER})
+
+
+def server_limits(seconds: float) -> str:
+    """libpq's ``options``: a statement, and a client that is silent within a transaction, may take
+    ``seconds``; a wait for somebody else's lock a third of it."""
+    limits = {
+        "statement_timeout": seconds,
+        "idle_in_transaction_session_timeout": seconds,
+        "lock_timeout": seconds / 3,
+    }
+    return " ".join(f"-c {name}={round(1000 * limit)}" for name, limit in limits.items())
