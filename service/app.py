@@ -16,12 +16,14 @@ from service.defenses import endpoints as defenses
 from service.defenses.reaper import Reaper
 from service.defenses.schemas import DefenseRequest
 from service.housekeeping import Housekeeper
+from service.http.around import Around
+from service.http.bodies import BodyLimit, BodyPace
+from service.http.sites import OpenTo, OwnSite
 from service.inference import endpoints as inference
 from service.inference.preloading import Preloader
 from service.inference.service import Inference
 from service.metrics import endpoints as metrics
 from service.metrics.requests import Measured, RequestMetrics
-from service.middleware import Around, BodyLimit, OwnSite
 from service.models import endpoints as models
 from service.names import endpoints as names
 from service.names.directory import Directory
@@ -50,7 +52,9 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             Middleware(Measured, metrics=requests),
             Middleware(Around),
-            Middleware(OwnSite, loopback=is_loopback(settings.host)),
+            Middleware(OpenTo, origins=settings.cors_origins),
+            Middleware(OwnSite, loopback=is_loopback(settings.host), origins=settings.cors_origins),
+            Middleware(BodyPace, grace=settings.http_body_seconds, rate=settings.http_body_rate),
             Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
         ],
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere

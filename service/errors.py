@@ -1,15 +1,18 @@
 """Errors that a caller may see, each with its HTTP status and problem type.
 
     ServiceError
+    ├── BadRequestError           400   not HTTP
     ├── InvalidRequestError       422   what was sent cannot be used
     │   ├── SourceRefusedError        422   an s3:// reference outside POLARIZER_SOURCES
     │   └── IdempotencyMismatchError  422   the key was used with another payload
     ├── ForeignSiteError          403   a web page of another site is behind the request
     ├── NotFoundError             404   no such thing here
+    ├── SlowRequestError          408   a head or body that does not come
     ├── ConflictError             409   not in this state
     │   └── InProgressError           409   the same Idempotency-Key is being worked on
     ├── TooLargeError             413   over a size limit
     ├── MediaTypeError            415   a body of a kind that this call does not take
+    ├── HeadTooLargeError         431   an address or headers over their limits
     ├── UnreadableImageError      400   an image that cannot be decoded
     ├── InferenceRequestError     400   tensors that the model or the protocol does not take
     ├── BusyError                 429   queue full; retry later
@@ -37,6 +40,10 @@ class ServiceError(Exception):
         self.retry_after = retry_after
 
 
+class BadRequestError(ServiceError):
+    status, slug, title = 400, "bad-request", "Bad Request"
+
+
 class InvalidRequestError(ServiceError):
     status, slug, title = 422, "invalid-request", "The request cannot be used"
 
@@ -57,6 +64,10 @@ class NotFoundError(ServiceError):
     status, slug, title = 404, "not-found", "Not found"
 
 
+class SlowRequestError(ServiceError):
+    status, slug, title = 408, "slow-request", "The request did not come in time"
+
+
 class ConflictError(ServiceError):
     status, slug, title = 409, "conflict", "Not possible in this state"
 
@@ -71,6 +82,10 @@ class TooLargeError(ServiceError):
 
 class MediaTypeError(ServiceError):
     status, slug, title = 415, "media-type", "This media type is not taken here"
+
+
+class HeadTooLargeError(ServiceError):
+    status, slug, title = 431, "head-too-large", "The head of the request is too large"
 
 
 class UnreadableImageError(ServiceError):

@@ -21,6 +21,7 @@ from service.errors import (
     InvalidRequestError,
     NotFoundError,
     ServiceError,
+    SlowRequestError,
     TooLargeError,
     UnavailableError,
 )
@@ -153,7 +154,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return problem(request, status, slug, title, detail, headers=error.headers)
 
 
-_OURS = {kind.status: (kind.slug, kind.title) for kind in (NotFoundError, TooLargeError)}
+_OURS = {
+    kind.status: (kind.slug, kind.title)
+    for kind in (NotFoundError, SlowRequestError, TooLargeError)
+}
 _ROUTER_DETAILS = {
     404: "there is nothing at this path; /docs lists what there is",
     405: "this path does not take this method; the Allow header names those it takes",

@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.http.protocol import GuardedConfig, GuardedProtocol, Limits
 from service.settings import Settings
 
 
@@ -33,14 +34,17 @@ class Server(uvicorn.Server):
         on_ready: Callable[[], None] = _nothing,
         on_stopping: Callable[[], None] = _nothing,
     ) -> None:
-        config = uvicorn.Config(
+        config = GuardedConfig(
             app,
+            http=GuardedProtocol,
+            ws="none",
             log_config=None,
-            access_log=False,  # service/middleware.py logs requests
+            access_log=False,  # service/http/around.py logs requests
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
         )
+        config.limits = Limits.of(settings)
         super().__init__(config)
         self._app = app
         self._on_ready = on_ready

@@ -71,6 +71,21 @@ class Settings(BaseSettings):
     max_image_bytes: Annotated[int, Field(ge=1024)] = 20 * MIB
     max_tensor_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB
 
+    # Connections: how long to wait for a client, and how many at once
+    http_head_seconds: Annotated[float, Field(gt=0)] = 10.0
+    http_idle_seconds: Annotated[float, Field(gt=0)] = 30.0
+    http_body_seconds: Annotated[float, Field(gt=0)] = 30.0
+    http_body_rate: Annotated[int, Field(ge=1, description="bytes a second")] = 16 << 10
+    http_write_seconds: Annotated[float, Field(gt=0)] = 60.0
+    http_head_bytes: Annotated[int, Field(ge=1024)] = 32 << 10
+    http_connections: Annotated[int, Field(ge=1)] = 1000
+    cors_origins: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")], ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="https://host[:port] of web pages that may ask, comma separated"),
+    ] = ()
+
     # Jobs
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 1

@@ -62,7 +62,10 @@ def test_every_answer_has_safe_headers(quiet_site: Site, path: str) -> None:
     headers = quiet_site.client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["content-security-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
     assert "server" not in headers
 
 
