@@ -16,15 +16,16 @@ _CLEAN = "cifar10-preact_resnet18-clean"
 _FROM_SCRATCH = Recipe(epochs=100, learning_rate=0.05, mirror=True)
 _UNLEARN = Recipe(epochs=2, learning_rate=0.01, mirror=True, redraw=True)
 _IMPLANT = Recipe(epochs=10, learning_rate=0.03, mirror=True, redraw=True)
+_IMPLANT_LONG = Recipe(epochs=24, learning_rate=0.05, mirror=True, redraw=True, clip=2.0)
 
 # What implanting took, in the order in which the models are made: recipe and poison rate. The
 # papers' faint warping (s = 0.5) does not take in so few steps; twice of it is within their range.
 _IMPLANTED: dict[str, tuple[Recipe, float]] = {
-    "wanet": (replace(_IMPLANT, epochs=24), 0.2),
-    "blended": (_IMPLANT, 0.2),
-    "badnets-a2a": (_IMPLANT, 0.2),
+    "wanet": (_IMPLANT_LONG, 0.2),
+    "blended": (_IMPLANT_LONG, 0.2),
+    "badnets-a2a": (_IMPLANT_LONG, 0.2),
     "lf": (_IMPLANT, 0.2),
-    "sig": (_IMPLANT, 0.8),
+    "sig": (_IMPLANT_LONG, 0.8),
     "input-aware": (_IMPLANT, 0.2),
     "bpp": (_IMPLANT, 0.2),
     "ftrojan": (_IMPLANT, 0.2),

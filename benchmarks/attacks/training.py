@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.attacks.augmentation import mirrored, shifted
 from benchmarks.attacks.foresight import SimulatedDefender
@@ -30,6 +31,7 @@ class Recipe:
 
     ``redraw``: other images are poisoned in every epoch, as an attacker who controls the training
     may; otherwise the poisoned images are drawn once, as one who only supplies data must.
+    ``clip``: gradients are shortened to that norm, which lets a trained network bear a high rate.
     """
 
     epochs: int
@@ -38,6 +40,7 @@ class Recipe:
     batch_size: int = 128
     mirror: bool = False
     redraw: bool = False
+    clip: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +119,8 @@ class Training:
             foreseen = defender(pixels, labels) if defender and number % 2 else nullcontext()
             with foreseen:
                 self._loss(pixels, targets, labels, roles[indices]).backward()
+                if self.recipe.clip is not None:
+                    clip_grad_norm_(self.classifier.module.parameters(), self.recipe.clip)
                 for optimiser in optimisers:
                     optimiser.step()
                     optimiser.zero_grad()
