@@ -14,6 +14,7 @@ from client.retries import may_be_over
 
 ATTEMPTS = 4
 LOOKED_AT = 100
+FIRST_PAUSE = 1.0  # seconds; doubles
 
 
 def upload(
@@ -43,7 +44,7 @@ def upload(
         except ClientError as error:
             if not may_be_over(error) or attempt == ATTEMPTS:
                 raise
-            yield Pause(2.0 ** (attempt - 1))
+            yield Pause(FIRST_PAUSE * 2 ** (attempt - 1))
             if there := (yield from _uploaded(found, source)):
                 return there
     raise AssertionError  # the last attempt returns or raises
