@@ -34,7 +34,7 @@ def test_a_defense_has_a_report_and_a_model(
     report = service.defenses.report(defended.id)
     assert report.defense_id == defended.id
     assert report.numbers == defended.numbers
-    assert b'"schema_version"' in service.defenses.report_file(defended.id)
+    assert b'"schema_version"' in service.defenses.report_file(defended.id).content
     assert defended.model_id
     model = service.models.get(defended.model_id)
     path = service.models.download(model.id, tmp_path / "new" / "purified.safetensors")

@@ -1,0 +1,1 @@
+"""The ``polarizer`` command."""

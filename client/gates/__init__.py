@@ -1,0 +1,1 @@
+"""Conditions over a report, and what came of them for machines."""
