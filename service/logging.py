@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from typing import Any
 
 import structlog
-from structlog.types import EventDict, Processor
+from structlog.types import Processor
 
+from service.redaction import Redaction, without_trace
 from service.settings import Settings
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "celery", "kombu", "amqp", "alembic")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sends structlog's and the standard library's records through the same renderer."""
+    """Sends structlog's and the standard library's records through the same renderer. At the level
+    DEBUG exceptions come with their messages and stack traces; secrets never come."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -37,7 +36,7 @@ def configure_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=_rendering(settings.log_format)
+            foreign_pre_chain=shared, processors=_rendering(settings)
         )
     )
     root = logging.getLogger()
@@ -49,26 +48,17 @@ def configure_logging(settings: Settings) -> None:
         logger.setLevel(max(logging.WARNING, root.level))
 
 
-def _rendering(log_format: str) -> list[Processor]:
-    last: list[Processor]
-    if log_format == "json":
-        last = [structlog.processors.JSONRenderer()]
+def _rendering(settings: Settings) -> list[Processor]:
+    last: Processor
+    if settings.log_format == "json":
+        last = structlog.processors.JSONRenderer()
     else:
         plain = structlog.dev.plain_traceback  # one that shows no variables
-        last = [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
-        ]
+        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
+    traced = settings.log_level == "DEBUG"
     return [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        without_credentials,
-        *last,
+        structlog.processors.format_exc_info if traced else without_trace,
+        Redaction(settings),
+        last,
     ]
-
-
-def without_credentials(_logger: Any, _method: str, event: EventDict) -> EventDict:  # noqa: ANN401
-    """Takes ``user:password@`` out of every URL, also inside tracebacks."""
-    return {
-        key: _CREDENTIALS.sub("***@", value) if isinstance(value, str) else value
-        for key, value in event.items()
-    }
