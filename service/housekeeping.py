@@ -15,8 +15,9 @@ JITTER = 0.25
 
 
 class Housekeeper:
-    """A daemon thread that repeats ``frequent`` every ``seconds`` (more or less, so that several
-    processes drift apart) and ``rare`` every ``rare_seconds``. No error ends it."""
+    """Repeats ``frequent`` every ``seconds`` and ``rare`` every ``rare_seconds`` (more or less, so
+    that several processes drift apart), each in a daemon thread of its own: a sweep that waits for
+    a store which is away must not keep jobs waiting. No error ends them."""
 
     def __init__(
         self,
@@ -26,30 +27,28 @@ class Housekeeper:
         seconds: float,
         rare_seconds: float,
     ) -> None:
-        self._frequent = frequent
-        self._rare = rare
-        self._seconds = seconds
-        self._rare_seconds = rare_seconds
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._repeat, args=chore, name="housekeeper", daemon=True)
+            for chore in ((frequent, seconds), (rare, rare_seconds))
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, *, seconds: float) -> None:
         """Stops it, waiting so long at most for what it is doing; every step of that may be cut
         off at any time."""
         self._stopping.set()
-        self._thread.join(seconds)
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _run(self) -> None:
-        next_rare = 0.0
+    def _repeat(self, chore: Callable[[], object], seconds: float) -> None:
         while not self._stopping.is_set():
-            _attempt(self._frequent)
-            if time.monotonic() >= next_rare and not self._stopping.is_set():
-                _attempt(self._rare)
-                next_rare = time.monotonic() + self._rare_seconds
-            self._stopping.wait(self._seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+            _attempt(chore)
+            self._stopping.wait(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 
 
 def _attempt(chore: Callable[[], object]) -> None:

@@ -3,6 +3,8 @@ nobody needs. Any number of reapers may run: every step is one guarded UPDATE.""
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import structlog
 
 from service.blobs import Blobs
@@ -24,7 +26,10 @@ class Reaper:
         self._queue = queue
 
     def reap(self) -> list[str]:
-        """Takes defenses from lost workers, wakes workers for waiting ones; returns the latter."""
+        """Takes defenses from lost workers, wakes workers for waiting ones; returns the latter.
+
+        A broker that does not answer takes seconds to say so: the others wait for another time.
+        """
         with self._database.write() as session:
             for record in lifecycle.expired(session):
                 after = lifecycle.take_from_lost_worker(
@@ -37,7 +42,7 @@ class Reaper:
             waiting = lifecycle.take_unwoken(
                 session, older_than=self._settings.requeue_after_seconds
             )
-        return [defense_id for defense_id in waiting if self._queue.wake(defense_id)]
+        return list(takewhile(self._queue.wake, waiting))
 
     def sweep(self) -> int:
         """Removes blobs that nobody refers to; returns how many."""

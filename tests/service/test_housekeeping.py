@@ -37,8 +37,27 @@ def test_chores_go_on_until_told(fails: bool) -> None:
     keeper.stop(seconds=20)
     runs = often.runs
     assert seldom.runs == 1
-    assert not keeper._thread.is_alive()
+    assert not any(thread.is_alive() for thread in keeper._threads)
     assert often.runs == runs
+
+
+def test_a_sweep_that_hangs_keeps_no_job_waiting() -> None:
+    """As one does while the store does not answer: the reaper goes on."""
+    began, go_on, often = threading.Event(), threading.Event(), Chore()
+
+    def hang() -> None:
+        began.set()
+        go_on.wait(60)
+
+    keeper = Housekeeper(often, hang, seconds=0.001, rare_seconds=3600)
+    keeper.start()
+    assert began.wait(20)
+    before = often.runs
+    often.enough.clear()
+    assert often.enough.wait(20)
+    assert often.runs > before
+    go_on.set()
+    keeper.stop(seconds=20)
 
 
 def test_stopping_waits_no_longer_than_that() -> None:
@@ -52,10 +71,11 @@ def test_stopping_waits_no_longer_than_that() -> None:
     keeper.start()
     assert began.wait(20)
     keeper.stop(seconds=0)
-    assert keeper._thread.is_alive()
-    assert keeper._thread.daemon
+    hanging, _ = keeper._threads
+    assert hanging.is_alive()
+    assert hanging.daemon
     go_on.set()
-    keeper._thread.join(20)
+    hanging.join(20)
 
 
 def test_a_bounded_call_gives_its_result_or_its_error() -> None:

@@ -23,9 +23,11 @@ class FakeQueue(Queue):
     def __init__(self) -> None:
         super().__init__(Celery())
         self.woken: list[str] = []
+        self.asked = 0
         self.down = False
 
     def wake(self, defense_id: str) -> bool:
+        self.asked += 1
         if not self.down:
             self.woken.append(defense_id)
         return not self.down
@@ -109,3 +111,16 @@ def test_a_broker_that_is_down_is_asked_later(
     queue.down = True
     assert reaper.reap() == []
     assert status(database, defense_id).status == Status.QUEUED
+
+
+def test_a_broker_that_is_down_is_asked_once(
+    database: Database, reaper: Reaper, queue: FakeQueue
+) -> None:
+    """Each of a hundred questions would take seconds, and lost jobs would wait as long."""
+    for _ in range(5):
+        with database.write() as session:
+            defense = DefenseRecord(id=new_id("def"), tenant="t", request={}, inputs=[])
+            lifecycle.add(session, defense)
+    queue.down = True
+    assert reaper.reap() == []
+    assert queue.asked == 1
