@@ -49,7 +49,11 @@ class _Row:
 
 
 class EventRows:
-    """The events of one attempt. What a database that is away did not take is written later."""
+    """The events of one attempt. What a database that is away did not take is written later.
+
+    A connection that breaks while a transaction is committed leaves open whether it was. Written
+    twice, stages would go backwards; so the next try first counts what is there.
+    """
 
     def __init__(
         self, database: Database, lease: Lease, *, clock: Callable[[], float] = time.monotonic
@@ -58,6 +62,8 @@ class EventRows:
         self._lease = lease
         self._clock = clock
         self._waiting: list[_Row] = []
+        self._written = 0
+        self._doubtful: int | None = None
         self._progress: _Row | None = None
         self._next_progress = 0.0
         self._stage = Stage.FETCHING
@@ -94,19 +100,34 @@ class EventRows:
 
     def flush(self) -> None:
         """Writes what waits, if there is something; called a few times a second."""
-        rows = [*self._waiting, *self._due_progress()]
-        if not rows:
+        due = self._due_progress()
+        if not self._waiting and not due:
             return
         try:
             with self._database.write() as session:
+                self._resolve_doubt(session)
+                rows = [*self._waiting, *due]
                 for row in rows:
                     self._write(session, row)
         except LostLeaseError:
-            pass  # the lease keeper stops the run in a moment
+            rows = []  # the lease keeper stops the run in a moment
         except DATABASE_ERRORS as error:
-            log.warning("events_wait", error=type(error).__name__, events=len(rows))
+            if self._doubtful is None:
+                self._doubtful = len(self._waiting)
+            log.warning("events_wait", error=type(error).__name__, events=len(self._waiting))
             return
+        self._written += len(rows)
         self._waiting.clear()
+
+    def _resolve_doubt(self, session: Session) -> None:
+        """Forgets what the last try has written after all."""
+        if self._doubtful is None:
+            return
+        there = lifecycle.reported(session, self._lease)
+        if there > self._written:
+            del self._waiting[: self._doubtful]
+            self._written = there
+        self._doubtful = None
 
     def _due_progress(self) -> list[_Row]:
         if self._progress is None or self._clock() < self._next_progress:

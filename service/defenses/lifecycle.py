@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from service.database import now
@@ -90,6 +90,19 @@ def report(
         if session.execute(query).rowcount != 1:  # type: ignore[attr-defined]
             raise LostLeaseError
     _append(session, lease.defense_id, kind, data, _held(lease))
+
+
+def reported(session: Session, lease: Lease) -> int:
+    """How many events this attempt has reported, those of a transaction included that is still
+    being committed: it is waited for. Raises LostLeaseError."""
+    if session.scalar(select(DefenseRecord.id).where(*_held(lease)).with_for_update()) is None:
+        raise LostLeaseError
+    query = select(func.count()).where(
+        EventRecord.defense_id == lease.defense_id,
+        EventRecord.attempt == lease.attempt,
+        EventRecord.type != "status",
+    )
+    return session.scalar(query) or 0
 
 
 def succeed(

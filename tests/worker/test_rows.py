@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from service.database import Database
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease
 from service.defenses.report import Numbers
@@ -165,3 +170,51 @@ def test_rows_of_a_lost_lease_are_dropped(bench: Bench, lease: Lease, rows: Even
     rows.begin(Stage.MEASURING)
     rows.flush()
     assert len(bench.events(lease.defense_id)) == before
+
+
+class Breaking:
+    """A database whose connection breaks while a transaction is committed: before, or after."""
+
+    def __init__(self, database: Database, breaks: list[str]) -> None:
+        self._database = database
+        self._breaks = breaks
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        how = self._breaks.pop(0) if self._breaks else "not"
+        if how == "at once":
+            raise OperationalError("BEGIN", {}, OSError("away"))
+        with self._database.write() as session:
+            yield session
+            if how == "before":
+                raise OperationalError("COMMIT", {}, OSError("broken"))
+        if how == "after":
+            raise OperationalError("COMMIT", {}, OSError("broken"))
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [["before"], ["after"], ["after", "at once"], ["after", "before"], ["before", "after"]],
+    ids=",".join,
+)
+def test_nothing_is_written_twice_or_lost_when_a_commit_is_in_doubt(
+    bench: Bench, lease: Lease, clock: FakeClock, breaks: list[str]
+) -> None:
+    """Or stages would go backwards: validating, measuring, validating, measuring."""
+    tries = len(breaks)
+    rows = EventRows(Breaking(bench.database, breaks), lease, clock=clock)  # type: ignore[arg-type]
+    rows.begin(Stage.VALIDATING)
+    for step in range(tries):
+        rows.take(WarningEvent(code="few-images", message=f"number {step}"))
+        rows.take(MeasuredEvent(numbers=Numbers(accuracy_before=step / 10)))
+        rows.flush()
+    rows.take(StageEvent(stage="measuring"))
+    rows.flush()
+    written = [(event.type, event.data) for event in bench.events(lease.defense_id)[2:]]
+    expected: list[tuple[str, dict[str, object]]] = [("stage", {"stage": "validating"})]
+    for step in range(tries):
+        expected.append(("warning", {"code": "few-images", "message": f"number {step}"}))
+        expected.append(("measured", {"accuracy_before": step / 10}))
+    expected.append(("stage", {"stage": "measuring"}))
+    assert written == expected
+    assert bench.row(lease.defense_id).stage == Stage.MEASURING
