@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self
 from uuid import uuid4
@@ -110,10 +110,16 @@ def _translated_errors() -> Iterator[None]:
 
 
 def clean_spool(folder: Path, *, older_than: float) -> int:
-    """Removes files that nobody has written to for so many seconds: their process died."""
-    cutoff = time.time() - older_than
+    """Removes files that nobody has written to for so many seconds: their process died.
+
+    By the clock of the file system, which on a shared one is not that of this machine.
+    """
+    if not folder.is_dir():
+        return 0
+    with NamedTemporaryFile(dir=folder) as newest:
+        cutoff = Path(newest.name).stat().st_mtime - older_than
     removed = 0
-    for path in folder.iterdir() if folder.is_dir() else ():
+    for path in folder.iterdir():
         with suppress(FileNotFoundError):  # its request ended meanwhile
             if path.stat().st_mtime < cutoff:
                 path.unlink()

@@ -79,6 +79,16 @@ def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     assert clean_spool(tmp_path / "absent", older_than=0) == 0
 
 
+def test_a_clock_that_is_wrong_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "arriving").write_text("x")
+    true = time.time
+    monkeypatch.setattr(time, "time", lambda: true() + 86_400)
+    assert clean_spool(tmp_path, older_than=3600) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["arriving"]
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
