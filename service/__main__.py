@@ -1,4 +1,4 @@
-"""``python -m service``: migrate, api, serve, reap.
+"""``python -m service``: migrate, api, serve, reap, keys, tenants, audit.
 
 Exit codes: 0 done, 1 it cannot run (database, port), 2 wrong settings or arguments.
 """
@@ -15,11 +15,14 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from service.access.commands import commands
+from service.access.opening import NobodyCouldComeError, require_somebody
 from service.app import build, create_app, housework
 from service.database import Database, SchemaError
 from service.embedded import WorkerProcess, worker_command
+from service.errors import ServiceError
 from service.logging import configure_logging
-from service.server import Server, address, is_loopback, listen
+from service.server import Server, address, listen
 from service.settings import Settings
 
 cli = typer.Typer(
@@ -48,7 +51,7 @@ def api(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Serve the HTTP API; workers run elsewhere."""
     with _told_errors():
         settings = _settings(host=host, port=port, data_dir=data_dir)
-        _require_loopback(settings)
+        require_somebody(settings)
         _require_startable(settings)
         _serve(settings, None)
 
@@ -58,7 +61,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     """Serve everything from one data folder: migrate, HTTP API, one worker."""
     with _told_errors():
         settings = _settings(host=host, port=port, data_dir=data_dir)
-        _require_loopback(settings)
+        require_somebody(settings)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _migrate(settings)
         _require_startable(settings)
@@ -94,16 +97,6 @@ def _require_startable(settings: Settings) -> None:
     build(settings).database.dispose()
 
 
-def _require_loopback(settings: Settings) -> None:
-    if not settings.allow_anonymous and not is_loopback(settings.host):
-        _refuse(
-            f"{settings.host} can be reached from outside, and there are no keys: whoever reaches"
-            " the service may use it. Put something in front of it that asks who they are, and set"
-            " POLARIZER_ALLOW_ANONYMOUS=true",
-            2,
-        )
-
-
 def _serve(settings: Settings, worker: WorkerProcess | None) -> None:
     with listen(settings.host, settings.port) as listener:
 
@@ -131,6 +124,10 @@ def _told_errors() -> Iterator[None]:
             name = "_".join(str(part) for part in item["loc"]).upper()
             typer.echo(f"POLARIZER_{name}: {item['msg']}" if name else item["msg"], err=True)
         sys.exit(2)
+    except NobodyCouldComeError as error:
+        _refuse(str(error), 2)
+    except ServiceError as error:
+        _refuse(error.detail, 2)
     except SchemaError as error:
         _refuse(str(error), 1)
     except DatabaseError as error:
@@ -147,6 +144,20 @@ def _refuse(message: str, status: int) -> None:
     typer.echo(message, err=True)
     sys.exit(status)
 
+
+@contextmanager
+def _opened(data_dir: Path | None) -> Iterator[tuple[Settings, Database]]:
+    """For the operator's commands."""
+    with _told_errors():
+        settings = _settings(data_dir=data_dir)
+        database = Database(settings.database)
+        database.require_current_schema()
+        yield settings, database
+        database.dispose()
+
+
+for _name, _group in commands(_opened):
+    cli.add_typer(_group, name=_name)
 
 if __name__ == "__main__":
     cli()

@@ -10,6 +10,9 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from service import health, openapi, problems, reference
+from service.access import endpoints as access
+from service.access.access import Access
+from service.access.guard import require_ruled
 from service.blobs import Blobs
 from service.database import Database
 from service.defenses import endpoints as defenses
@@ -63,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.request_metrics = requests
     problems.install(app)
-    for router in (
+    routers = (
         health.router,
         reference.router,
         uploads.router,
@@ -73,7 +76,10 @@ def create_app(settings: Settings) -> FastAPI:
         inference.router,
         oip.router,
         metrics.router,
-    ):
+        access.router,
+    )
+    require_ruled(routers)
+    for router in routers:
         app.include_router(router)
     app.router.routes[:0] = direct.routes()
     app.openapi = openapi.document(app, DefenseRequest, InferRequest)  # type: ignore[method-assign]
@@ -105,6 +111,7 @@ def build(settings: Settings) -> Resources:
         queue=Queue(create_celery(settings)),
         inference=Inference(settings, blobs),
         directory=Directory(database),
+        access=Access.of(settings, database),
         closing=threading.Event(),
     )
 
@@ -131,14 +138,16 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             await preloader.stop()
             await resources.inference.close()
             housekeeper.stop(seconds=settings.shutdown_seconds)
+            await resources.access.close()
             resources.database.dispose()
 
     return lifespan
 
 
 def _preloader(resources: Resources) -> Preloader:
-    async def find(name: str) -> ModelRecord:
-        return (await resources.directory.find(ANONYMOUS, name)).model
+    async def find(wanted: str) -> ModelRecord:
+        tenant, _, name = wanted.rpartition("/")
+        return (await resources.directory.find(tenant or ANONYMOUS, name)).model
 
     return Preloader(resources.inference, find, resources.settings.engine_preload)
 
@@ -148,8 +157,15 @@ def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], 
     settings = resources.settings
     reaper = Reaper(settings, resources.database, resources.blobs, resources.queue)
 
+    def reap() -> None:
+        try:
+            reaper.reap()
+        finally:
+            resources.access.write_down()
+
     def sweep() -> None:
         clean_spool(settings.spool_dir, older_than=settings.sweep_grace_seconds)
         reaper.sweep()
+        resources.access.audit.forget(settings.audit_days)
 
-    return reaper.reap, sweep
+    return reap, sweep

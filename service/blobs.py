@@ -44,15 +44,17 @@ class Blobs:
         self._database = database
         self._store = store
 
-    def keep(self, path: Path, sha256: str) -> str:
-        """Stores the file, or finds the same bytes already stored; returns the blob's id.
+    def keep(self, path: Path, sha256: str, *, tenant: str) -> str:
+        """Stores the file, or finds the same bytes already stored by this tenant (by another one,
+        the time that it takes would tell); returns the blob's id.
 
         The caller refers to the id from a row of its own soon after (``sweep_grace_seconds``).
         """
-        shared = self._share(sha256)
+        shared = self._share(tenant, sha256)
         if shared:
             return shared
-        blob = BlobRecord(id=new_id("blb"), sha256=sha256, size=path.stat().st_size, live=False)
+        size = path.stat().st_size
+        blob = BlobRecord(id=new_id("blb"), tenant=tenant, sha256=sha256, size=size, live=False)
         with self._database.write() as session:
             blob.created_at = now(session)
             session.add(blob)
@@ -63,9 +65,9 @@ class Blobs:
                 raise UnavailableError("storing took too long and was given up; send it again")
         return blob.id
 
-    def _share(self, sha256: str) -> str | None:
+    def _share(self, tenant: str, sha256: str) -> str | None:
         with self._database.write() as session:
-            same = BlobRecord.sha256 == sha256, BlobRecord.live
+            same = BlobRecord.tenant == tenant, BlobRecord.sha256 == sha256, BlobRecord.live
             found = session.scalar(select(BlobRecord).where(*same).order_by(BlobRecord.id).limit(1))
             if found:
                 found.shared_at = now(session)

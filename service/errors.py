@@ -19,6 +19,8 @@
     └── UnavailableError          503   database, store, queue or engine is not there
         └── LostBlobError             503   bytes are missing or differ from their digest
 
+``service/access/errors.py`` adds those of callers who may not: 401, 403, 429.
+
 One handler (``service/problems.py``) renders all of them as RFC 9457 problems.
 """
 
@@ -38,6 +40,7 @@ class ServiceError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+        self.headers: dict[str, str] = {}
 
 
 class BadRequestError(ServiceError):

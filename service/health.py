@@ -11,12 +11,13 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
+from service.access.guard import Guarded
 from service.bounded import bounded
 from service.errors import UnavailableError
 from service.resources import Resources, ResourcesDep
 
 log = structlog.get_logger()
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=Guarded)
 
 PROBE_SECONDS = 5.0
 

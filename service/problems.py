@@ -60,13 +60,13 @@ class Problem(BaseModel):
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For ``@router.get(..., responses=responses(404))``: these statuses, and those that every
-    call may have (413, 422, 500, 503), are problems."""
+    call may have (401, 403, 413, 422, 429, 500, 503), are problems."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, 413, 422, 500, 503})
+        for status in sorted({*statuses, 401, 403, 413, 422, 429, 500, 503})
     }
 
 
@@ -119,7 +119,9 @@ async def _service_error(request: Request, error: Exception) -> Response:
         retry_after = RETRY_AFTER
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_refused", problem=error.slug, detail=error.detail)
-    headers = None if retry_after is None else {"Retry-After": str(retry_after)}
+    headers = dict(error.headers)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
     return problem(request, error.status, error.slug, error.title, error.detail, headers=headers)
 
 

@@ -13,7 +13,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-router = APIRouter(include_in_schema=False)
+from service.access.guard import Guarded
+
+router = APIRouter(include_in_schema=False, route_class=Guarded)
 
 _STYLE = """\
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;

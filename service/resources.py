@@ -9,6 +9,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.access.access import Access
+from service.access.callers import DEFAULT_TENANT, Caller
+from service.access.guard import caller_of
 from service.blobs import Blobs
 from service.database import Database
 from service.inference.service import Inference
@@ -17,8 +20,8 @@ from service.queue import Queue
 from service.settings import Settings
 from service.storage import Store
 
-ANONYMOUS = "default"
-"""The one tenant there is while the service knows no keys."""
+ANONYMOUS = DEFAULT_TENANT
+"""Whose everything is that is done without a key."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Resources:
     queue: Queue
     inference: Inference
     directory: Directory
+    access: Access
     closing: threading.Event
     inflating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
@@ -47,10 +51,11 @@ async def resources_of(request: Request) -> Resources:
     return resources
 
 
-async def tenant_of(_request: Request) -> str:
-    """Whose request it is."""
-    return ANONYMOUS
+async def tenant_of(request: Request) -> str:
+    """Whose request it is. There is none on a route that is not guarded."""
+    return (await caller_of(request)).tenant
 
 
 ResourcesDep = Annotated[Resources, Depends(resources_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
 TenantDep = Annotated[str, Depends(tenant_of)]

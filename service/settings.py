@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     allow_anonymous: Annotated[
         bool, Field(description="listen beyond loopback although there are no keys")
     ] = False
+    require_keys: Annotated[
+        bool | None, Field(description="empty: from the first key on, and beyond loopback")
+    ] = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
@@ -85,6 +88,14 @@ class Settings(BaseSettings):
         BeforeValidator(_comma_separated),
         Field(description="https://host[:port] of web pages that may ask, comma separated"),
     ] = ()
+
+    # Limits of a tenant that comes with a key; 0: none
+    limit_requests_per_second: Annotated[float, Field(ge=0)] = 100.0
+    limit_request_burst: Annotated[int, Field(ge=0, description="0: two seconds' worth")] = 200
+    limit_waiting_defenses: Annotated[int, Field(ge=0)] = 100
+    limit_defenses_a_day: Annotated[int, Field(ge=0)] = 1000
+    limit_stored_bytes: Annotated[int, Field(ge=0)] = 0
+    audit_days: Annotated[int, Field(ge=1)] = 365
 
     # Jobs
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""

@@ -55,6 +55,7 @@ class Attempt:
         self._keeper = keeper
         self._folder = folder
         self._rows = EventRows(tools.database, lease)
+        self._tenant: str
 
     def run(self) -> Outcome:
         self._rows.begin(Stage.FETCHING)
@@ -77,6 +78,7 @@ class Attempt:
         with self._tools.database.read() as session:
             record = session.get_one(DefenseRecord, self._lease.defense_id)
             request, inputs = dict(record.request), list(record.inputs)
+            self._tenant = record.tenant
         facts = fetch_inputs(
             inputs,
             self._folder,
@@ -136,7 +138,8 @@ class Attempt:
 
     def _keep(self, path: Path, sha256: str) -> str:
         self._keeper.check()
-        return patiently(lambda: self._tools.blobs.keep(path, sha256), pause=self._keeper.pause)
+        blobs, tenant = self._tools.blobs, self._tenant
+        return patiently(lambda: blobs.keep(path, sha256, tenant=tenant), pause=self._keeper.pause)
 
 
 def _cores() -> int:

@@ -32,8 +32,12 @@ def store(data_dir: Path, models: Sequence[Served]) -> dict[str, str]:
     resources = build(settings)
     ids: dict[str, str] = {}
     for model in models:
-        blob = resources.blobs.keep(model.path, digest(model.path))
-        alarm = resources.blobs.keep(model.alarm, digest(model.alarm)) if model.alarm else None
+        blob = resources.blobs.keep(model.path, digest(model.path), tenant="default")
+        alarm = (
+            resources.blobs.keep(model.alarm, digest(model.alarm), tenant="default")
+            if model.alarm
+            else None
+        )
         with resources.database.write() as session:
             record = repository.add(
                 session,

@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from service.access.guard import Guarded
 from service.bounded import bounded
 from service.defenses import examples, repository, service, streaming
 from service.defenses.bodies import read_draft
@@ -21,7 +22,7 @@ from service.problems import responses
 from service.resources import Resources, ResourcesDep, TenantDep
 
 log = structlog.get_logger()
-router = APIRouter(prefix="/v1/defenses", tags=["defenses"])
+router = APIRouter(prefix="/v1/defenses", tags=["defenses"], route_class=Guarded)
 
 WAKE_SECONDS = 2.0  # how long an answer waits for the broker; the reaper wakes what it missed
 POLL_SECONDS = 2  # what Retry-After advises

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.access import audit, quotas
 from service.blobs import blob_ids_of
 from service.defenses import idempotency, lifecycle, repository
 from service.defenses.drafts import Draft
@@ -50,14 +51,17 @@ def create(resources: Resources, tenant: str, draft: Draft, key: str | None) -> 
 
 
 def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None) -> Defense:
-    with _kept(resources, draft) as blob_ids:
+    with _kept(resources, tenant, draft) as blob_ids:
         try:
             with resources.database.write() as session:
+                quotas.take_defense(session, tenant)
+                quotas.require_room(session, tenant)
                 record = _record(session, tenant, draft, blob_ids)
                 lifecycle.add(session, record)
                 record.enqueued_at = record.created_at
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
+                audit.note(session, record.id, 202)
                 session.flush()
                 session.expire(record)
                 return Defense.of(record)
@@ -66,12 +70,12 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
 
 
 @contextmanager
-def _kept(resources: Resources, draft: Draft) -> Iterator[dict[Role, str]]:
+def _kept(resources: Resources, tenant: str, draft: Draft) -> Iterator[dict[Role, str]]:
     """Stores the files of a draft; on an error, frees what was stored."""
     kept: dict[Role, str] = {}
     try:
         for role, sent in draft.files.items():
-            kept[role] = resources.blobs.keep(sent.spooled.path, sent.spooled.sha256)
+            kept[role] = resources.blobs.keep(sent.spooled.path, sent.spooled.sha256, tenant=tenant)
         yield kept
     except BaseException:
         resources.blobs.release(list(kept.values()))
@@ -130,6 +134,7 @@ def cancel(resources: Resources, tenant: str, defense_id: str) -> Defense:
     with resources.database.write() as session:
         record = repository.get(session, tenant, defense_id, lock=True)
         lifecycle.request_cancel(session, record)
+        audit.note(session, defense_id, 200)
         return Defense.of(record)
 
 
@@ -144,6 +149,7 @@ def forget(resources: Resources, tenant: str, defense_id: str) -> None:
             raise ConflictError(f"this defense is {record.status}; cancel it first")
         blob_ids = blob_ids_of(session, defense_id)
         repository.delete(session, defense_id)
+        audit.note(session, defense_id, 204)
     resources.blobs.release(blob_ids)
 
 

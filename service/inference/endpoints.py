@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from service.access.guard import Guarded
 from service.inference.bodies import OPENAPI_BODY, declared_length, read_images, require_images
 from service.inference.schemas import Predictions
 from service.inference.waiting import while_connected
@@ -13,7 +14,7 @@ from service.names.directory import Target
 from service.problems import responses
 from service.resources import Resources, ResourcesDep, TenantDep
 
-router = APIRouter(prefix="/v1", tags=["inference"])
+router = APIRouter(prefix="/v1", tags=["inference"], route_class=Guarded)
 
 Top = Annotated[int, Query(ge=1, le=100, description="how many classes an image")]
 

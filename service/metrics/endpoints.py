@@ -7,12 +7,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from service.access.guard import Guarded
 from service.metrics.inference import InferenceFamilies
 from service.metrics.requests import RequestMetrics
 from service.problems import responses
 from service.resources import ResourcesDep
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], route_class=Guarded)
 
 _TEXT: dict[int | str, dict[str, Any]] = {
     200: {

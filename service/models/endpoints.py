@@ -8,13 +8,14 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from service.access.guard import Guarded
 from service.models import repository, service
 from service.models.schemas import AlarmSwitch, Model
 from service.pagination import After, Limit, Page
 from service.problems import responses
 from service.resources import ResourcesDep, TenantDep
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1/models", tags=["models"], route_class=Guarded)
 
 MEDIA_TYPE = "application/octet-stream"
 

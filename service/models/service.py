@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from itertools import chain
 
+from service.access import audit
 from service.blobs import Blobs
 from service.database import Database
 from service.errors import ConflictError
@@ -69,6 +70,7 @@ def set_alarm(database: Database, tenant: str, model_id: str, *, on: bool) -> Mo
                 " clean image was held out"
             )
         record.alarm_on = on
+        audit.note(session, model_id, 200)
     return record
 
 
@@ -82,6 +84,7 @@ def delete(database: Database, blobs: Blobs, tenant: str, model_id: str) -> list
         record = repository.get(session, tenant, model_id, lock=True)
         names.require_unnamed(session, model_id)
         session.delete(record)
+        audit.note(session, model_id, 204)
         files = [blob for blob in (record.blob, record.alarm_blob) if blob]
     blobs.release([blob.id for blob in files])
     return [blob.sha256 for blob in files]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from service.access.guard import Guarded
 from service.names import repository, service
 from service.names.schemas import Name, Pointer, Rollback, ShortName
 from service.pagination import After, Limit, Page
 from service.problems import responses
 from service.resources import ResourcesDep, TenantDep
 
-router = APIRouter(prefix="/v1/names", tags=["names"])
+router = APIRouter(prefix="/v1/names", tags=["names"], route_class=Guarded)
 
 
 @router.get("", responses=responses())

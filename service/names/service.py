@@ -11,6 +11,7 @@ import re
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.access import audit
 from service.database import Database, now
 from service.errors import ConflictError, InvalidRequestError
 from service.models import repository as models
@@ -50,6 +51,7 @@ def _point(session: Session, tenant: str, name: str, model_id: str) -> tuple[Nam
     models.get(session, tenant, model_id, lock=True)
     if new or repository.version(session, record, record.version).model_id != model_id:
         repository.add_version(session, record, model_id)
+    audit.note(session, name, 201 if new else 200)
     return Name.of(session, record), new
 
 
@@ -72,6 +74,7 @@ def roll_back(database: Database, tenant: str, name: str, number: int | None) ->
         if record.version != wanted.version:
             record.version, record.updated_at = wanted.version, now(session)
             session.flush()
+        audit.note(session, name, 200)
         return Name.of(session, record)
 
 
@@ -79,6 +82,7 @@ def remove(database: Database, tenant: str, name: str) -> None:
     """Forgets a name and its history; the models stay. Raises NotFoundError."""
     with database.write() as session:
         repository.remove(session, tenant, name)
+        audit.note(session, name, 204)
 
 
 def require_unnamed(session: Session, model_id: str) -> None:

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
+from service.access.guard import guarded
 from service.oip import endpoints
 from service.resources import resources_of, tenant_of
 
@@ -26,8 +27,12 @@ class _Direct(Route):
 def routes() -> list[Route]:
     """To stand before every other route of the application."""
     return [
-        _Direct("/v2/models/{name}/infer", _infer, methods=["POST"]),
-        _Direct("/v2/models/{name}/versions/{version}/infer", _infer_version, methods=["POST"]),
+        _Direct("/v2/models/{name}/infer", guarded("infer", _infer), methods=["POST"]),
+        _Direct(
+            "/v2/models/{name}/versions/{version}/infer",
+            guarded("infer_version", _infer_version),
+            methods=["POST"],
+        ),
     ]
 
 

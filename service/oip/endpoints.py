@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Request, Response
 
 from service import health
+from service.access.guard import Guarded
 from service.inference.bodies import declared_length
 from service.inference.rows import Rows
 from service.inference.waiting import while_connected
@@ -28,7 +29,7 @@ from service.oip.schemas import (
 from service.oip.tensors import Pixels, pixels
 from service.resources import Resources, ResourcesDep, TenantDep
 
-router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=Guarded)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _INFER: dict[str, Any] = {

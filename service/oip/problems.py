@@ -10,8 +10,9 @@ from service.oip.schemas import Failed
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For ``@router.get(..., responses=responses(404))``; every call may have 422, 500 and 503."""
+    """For ``@router.get(..., responses=responses(404))``; every call may have 401, 403, 422,
+    429, 500 and 503."""
     return {
         status: {"model": Failed, "description": HTTPStatus(status).phrase}
-        for status in sorted({*statuses, 422, 500, 503})
+        for status in sorted({*statuses, 401, 403, 422, 429, 500, 503})
     }

@@ -7,6 +7,10 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from service.access import audit, quotas
+from service.access.callers import limits_of_caller
+from service.access.errors import QuotaError
+from service.access.guard import Guarded
 from service.pagination import After, Limit, Page
 from service.problems import responses
 from service.resources import Resources, ResourcesDep, TenantDep
@@ -16,7 +20,7 @@ from service.uploads.filenames import shown_name
 from service.uploads.schemas import Upload
 from service.uploads.spool import Spooled, SpoolFile
 
-router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+router = APIRouter(prefix="/v1/uploads", tags=["uploads"], route_class=Guarded)
 
 _RAW_BODY: dict[str, Any] = {
     "requestBody": {
@@ -44,6 +48,10 @@ async def create_upload(
     """Takes a file as the raw body, in constant memory, and returns its id and digest."""
     promised = promised_digest(sha256, content_digest)
     limit = resources.settings.max_upload_bytes
+    if limits_of_caller():
+        length = request.headers.get("content-length", "")
+        declared = int(length) if length.isdecimal() else 0
+        await to_thread.run_sync(_require_room, resources, tenant, declared)
     spool = SpoolFile(resources.settings.spool_dir, limit=limit, what="the upload")
     async with spool:
         async for chunk in request.stream():
@@ -56,9 +64,21 @@ async def create_upload(
 
 
 def _keep(resources: Resources, tenant: str, spooled: Spooled, filename: str | None) -> Upload:
-    blob_id = resources.blobs.keep(spooled.path, spooled.sha256)
+    blob_id = resources.blobs.keep(spooled.path, spooled.sha256, tenant=tenant)
+    try:
+        with resources.database.write() as session:
+            quotas.require_room(session, tenant)
+            record = repository.add(session, tenant=tenant, blob_id=blob_id, filename=filename)
+            audit.note(session, record.id, 201)
+            return Upload.of(record)
+    except QuotaError:
+        resources.blobs.release([blob_id])
+        raise
+
+
+def _require_room(resources: Resources, tenant: str, nbytes: int) -> None:
     with resources.database.write() as session:
-        return Upload.of(repository.add(session, tenant=tenant, blob_id=blob_id, filename=filename))
+        quotas.require_room(session, tenant, nbytes)
 
 
 @router.get("", responses=responses())
@@ -83,4 +103,5 @@ def delete_upload(upload_id: str, resources: ResourcesDep, tenant: TenantDep) ->
     """Forgets the upload; defenses that were made from it keep their input."""
     with resources.database.write() as session:
         blob_id = repository.remove(session, tenant, upload_id)
+        audit.note(session, upload_id, 204)
     resources.blobs.release([blob_id])

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,22 @@ import pytest
 from polarizer.description import ModelDescription
 from service.errors import ServiceError
 from service.models import repository as models
-from tests.service.conftest import Site
+from service.settings import Settings
+from tests.service.conftest import TEST_LIMITS, Site, migrate, running
 from tests.service.defenses.conftest import DESCRIPTION, Worker, submit, upload
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
+
+
+@pytest.fixture(scope="module")
+def open_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One service that goes on without keys although the examples make one."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("page"), require_keys=False, **TEST_LIMITS)
+    migrate(settings)
+    with running(settings) as site:
+        yield site
 
 
 def test_every_call_is_on_the_page_and_nothing_else(quiet_site: Site) -> None:
@@ -47,10 +58,10 @@ def test_every_kind_of_problem_is_on_the_page() -> None:
     [block for block in BLOCKS if not re.search("/(predict|infer)", block)],
     ids=lambda block: block[:60],
 )
-def test_the_examples_run(quiet_site: Site, tmp_path: Path, block: str) -> None:
+def test_the_examples_run(open_site: Site, tmp_path: Path, block: str) -> None:
     """Predictions need a real model; tests/e2e has one."""
-    worker = Worker(quiet_site.resources, tmp_path)
-    created = submit(quiet_site)
+    worker = Worker(open_site.resources, tmp_path)
+    created = submit(open_site)
     assert created.status_code == 202
     worker.succeed(worker.claim(created.json()["id"]))
     for name in ("model.safetensors", "clean.npz", "triggered.npz"):
@@ -60,10 +71,10 @@ def test_the_examples_run(quiet_site: Site, tmp_path: Path, block: str) -> None:
     (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
     environment = os.environ | {
         "CURL_HOME": str(tmp_path),
-        "API": quiet_site.url,
-        "UPLOAD": upload(quiet_site, str(tmp_path).encode()),
+        "API": open_site.url,
+        "UPLOAD": upload(open_site, str(tmp_path).encode()),
         "DEFENSE": created.json()["id"],
-        "MODEL": _model(quiet_site, tmp_path),
+        "MODEL": _model(open_site, tmp_path),
     }
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
@@ -80,7 +91,9 @@ def test_the_examples_run(quiet_site: Site, tmp_path: Path, block: str) -> None:
 def _model(site: Site, folder: Path) -> str:
     path = folder / "artefact"
     path.write_bytes(str(folder).encode())
-    blob_id = site.resources.blobs.keep(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    blob_id = site.resources.blobs.keep(
+        path, hashlib.sha256(path.read_bytes()).hexdigest(), tenant="default"
+    )
     with site.resources.database.write() as session:
         record = models.add(
             session,

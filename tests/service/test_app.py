@@ -113,7 +113,7 @@ def test_names_of_other_machines_lead_nowhere(quiet_site: Site, host: str, taken
 
 
 def test_a_service_for_others_has_any_name(embedded: Settings) -> None:
-    settings = embedded.model_copy(update={"host": "0.0.0.0"})
+    settings = embedded.model_copy(update={"host": "0.0.0.0", "allow_anonymous": True})
     with running(settings) as site:
         response = site.client.get("/v1/uploads", headers={"Host": "polarizer.example.org"})
         assert response.status_code == 200

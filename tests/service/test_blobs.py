@@ -103,7 +103,7 @@ def test_what_is_kept_can_be_read(
     database: Database, store: Store, blobs: Blobs, make_file: MakeFile, tmp_path: Path
 ) -> None:
     data = b"model" * 1_000_000
-    blob_id = blobs.keep(make_file(data), sha256(data))
+    blob_id = blobs.keep(make_file(data), sha256(data), tenant="default")
     kept = record(database, blob_id)
     assert kept is not None
     assert (kept.live, kept.size, kept.sha256) == (True, len(data), sha256(data))
@@ -116,7 +116,7 @@ def test_what_is_kept_can_be_read(
 def test_damaged_bytes_are_never_taken_for_good(
     database: Database, store: Store, blobs: Blobs, make_file: MakeFile
 ) -> None:
-    kept = record(database, blobs.keep(make_file(b"good"), sha256(b"good")))
+    kept = record(database, blobs.keep(make_file(b"good"), sha256(b"good"), tenant="default"))
     assert kept is not None
     store.put(kept.key, make_file(b"evil"))
     with pytest.raises(LostBlobError, match="digest"):
@@ -129,8 +129,8 @@ def test_damaged_bytes_are_never_taken_for_good(
 def test_the_same_bytes_share_a_blob(
     database: Database, store: Store, blobs: Blobs, make_file: MakeFile
 ) -> None:
-    first = blobs.keep(make_file(b"same"), sha256(b"same"))
-    assert blobs.keep(make_file(b"same"), sha256(b"same")) == first
+    first = blobs.keep(make_file(b"same"), sha256(b"same"), tenant="default")
+    assert blobs.keep(make_file(b"same"), sha256(b"same"), tenant="default") == first
     assert keys(store) == rows(database) == [first]
 
 
@@ -139,11 +139,13 @@ def test_a_death_while_keeping_leaves_nothing_to_find(
     database: Database, store: Store, make_file: MakeFile, dies: str
 ) -> None:
     with pytest.raises(Died):
-        Blobs(database, DyingStore(store, dies)).keep(make_file(b"data"), sha256(b"data"))
+        Blobs(database, DyingStore(store, dies)).keep(
+            make_file(b"data"), sha256(b"data"), tenant="default"
+        )
     (dead,) = rows(database)
     blobs = Blobs(database, store)
 
-    other = blobs.keep(make_file(b"data"), sha256(b"data"))
+    other = blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default")
     assert other != dead, "bytes that may not be whole were shared"
     refer(database, other)
 
@@ -164,7 +166,9 @@ def test_a_sweep_during_a_slow_put_is_noticed(
             super().put(key, path)
 
     with pytest.raises(UnavailableError, match="too long"):
-        Blobs(database, SlowStore(store, "never")).keep(make_file(b"slow"), sha256(b"slow"))
+        Blobs(database, SlowStore(store, "never")).keep(
+            make_file(b"slow"), sha256(b"slow"), tenant="default"
+        )
     assert rows(database) == []
     assert Blobs(database, store).sweep(grace_seconds=3600) == 1
     assert keys(store) == []
@@ -174,7 +178,7 @@ def test_a_sweep_during_a_slow_put_is_noticed(
 def test_a_death_while_forgetting_is_cleaned_up(
     database: Database, store: Store, blobs: Blobs, make_file: MakeFile, dies: str
 ) -> None:
-    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"))
+    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default")
     with pytest.raises(Died):
         Blobs(database, DyingStore(store, dies)).release([blob_id])
     assert rows(database) == [], "a row without bytes would be a promise that cannot be kept"
@@ -185,7 +189,7 @@ def test_a_death_while_forgetting_is_cleaned_up(
 def test_what_is_referred_to_stays(
     database: Database, store: Store, blobs: Blobs, make_file: MakeFile
 ) -> None:
-    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"))
+    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default")
     upload_id = refer(database, blob_id)
     age(database, blob_id, timedelta(days=1))
     blobs.release([blob_id, "blb_unknown"])
@@ -200,8 +204,8 @@ def test_what_somebody_has_just_shared_is_not_released(
     database: Database, store: Store, blobs: Blobs, make_file: MakeFile
 ) -> None:
     """The second upload found the bytes and has not committed its own row yet."""
-    upload_id = refer(database, blobs.keep(make_file(b"data"), sha256(b"data")))
-    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"))
+    upload_id = refer(database, blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default"))
+    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default")
     unrefer(database, upload_id)
     blobs.release([blob_id])
     assert rows(database) == keys(store) == [blob_id]
@@ -213,17 +217,17 @@ def test_what_somebody_has_just_shared_is_not_released(
 def test_a_row_that_never_went_live_is_not_shared(
     database: Database, blobs: Blobs, make_file: MakeFile
 ) -> None:
-    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"))
+    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default")
     with database.write() as session:
         session.execute(update(BlobRecord).values(live=False))
-    assert blobs.keep(make_file(b"data"), sha256(b"data")) != blob_id
+    assert blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default") != blob_id
 
 
 def test_foreign_keys_are_enforced(
     database: Database, blobs: Blobs, make_file: MakeFile, store: Store
 ) -> None:
     """The last defence: a reference that appears between the look and the deletion."""
-    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"))
+    blob_id = blobs.keep(make_file(b"data"), sha256(b"data"), tenant="default")
     refer(database, blob_id)
     assert blobs._forget(BlobRecord.id == blob_id) == 0
     assert rows(database) == keys(store) == [blob_id]

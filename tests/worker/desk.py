@@ -32,7 +32,7 @@ class Desk:
         digest = hashlib.sha256(content).hexdigest()
         path = self.settings.data_dir / f"upload-{digest}"
         path.write_bytes(content)
-        return self.blobs.keep(path, digest)
+        return self.blobs.keep(path, digest, tenant="default")
 
     def queued(
         self,

@@ -71,7 +71,9 @@ class Worker:
     def succeed(self, lease: Lease, report: bytes = b"{}", **numbers: float) -> None:
         path = self.folder / "report.json"
         path.write_bytes(report)
-        blob_id = self.resources.blobs.keep(path, hashlib.sha256(report).hexdigest())
+        blob_id = self.resources.blobs.keep(
+            path, hashlib.sha256(report).hexdigest(), tenant="default"
+        )
         with self.resources.database.write() as session:
             lifecycle.succeed(session, lease, numbers=numbers, report_blob_id=blob_id)
 

@@ -112,8 +112,10 @@ def make_alarm(folder: Path, artefact: Artefact, *, threshold: float) -> WithAla
 
 def add_model(resources: Resources, artefact: Artefact, alarm: WithAlarm | None = None) -> str:
     """The artefact as a model of the service; returns its id."""
-    blob_id = resources.blobs.keep(artefact.path, artefact.sha256)
-    alarm_blob_id = resources.blobs.keep(alarm.path, alarm.sha256) if alarm else None
+    blob_id = resources.blobs.keep(artefact.path, artefact.sha256, tenant="default")
+    alarm_blob_id = (
+        resources.blobs.keep(alarm.path, alarm.sha256, tenant="default") if alarm else None
+    )
     with resources.database.write() as session:
         record = repository.add(
             session,

@@ -47,7 +47,7 @@ class Bench:
         content = content.ljust(SIZE, b".")
         path = self.settings.data_dir / "content"
         path.write_bytes(content)
-        blob_id = self.blobs.keep(path, hashlib.sha256(content).hexdigest())
+        blob_id = self.blobs.keep(path, hashlib.sha256(content).hexdigest(), tenant="default")
         with self.database.read() as session:
             return session.get_one(BlobRecord, blob_id)
 

@@ -26,7 +26,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 def add(site: Site, path: Path, name: str | None = "digits") -> str:
     """A model whose file has these bytes."""
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    blob_id = site.resources.blobs.keep(path, sha256)
+    blob_id = site.resources.blobs.keep(path, sha256, tenant="default")
     with site.resources.database.write() as session:
         record = repository.add(
             session,

@@ -1,0 +1,143 @@
+"""``python -m service keys|tenants|audit``: what the operator does on the host, by the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+
+from service.access import audit, repository, service
+from service.access.callers import DEFAULT_TENANT
+from service.access.limits import Limits
+from service.access.schemas import Entry, Key
+from service.access.scopes import Scope
+from service.database import Database
+from service.settings import Settings
+
+Open = Callable[[Path | None], AbstractContextManager[tuple[Settings, Database]]]
+"""Settings and database while the block runs; its errors become messages."""
+
+DataDir = Annotated[Path | None, typer.Option(help="folder of everything embedded")]
+Tenant = Annotated[str, typer.Option(help="whose")]
+AnyTenant = Annotated[str | None, typer.Option(help="whose only")]
+MOST = 1000
+
+
+def commands(opened: Open) -> list[tuple[str, typer.Typer]]:
+    """Groups of commands by name."""
+    return [("keys", _keys(opened)), ("tenants", _tenants(opened)), ("audit", _audit(opened))]
+
+
+def _keys(opened: Open) -> typer.Typer:
+    keys = typer.Typer(help="API keys.", no_args_is_help=True)
+
+    @keys.command()
+    def create(
+        scope: Annotated[list[Scope], typer.Option(help="may be given several times")],
+        name: Annotated[str, typer.Option(help="for people")] = "made at the host",
+        tenant: Tenant = DEFAULT_TENANT,
+        days: Annotated[float | None, typer.Option(min=0.001, help="until it expires")] = None,
+        requests_per_second: Annotated[float | None, typer.Option(min=0.001)] = None,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Makes a key and prints it; it cannot be had again."""
+        until = None if days is None else datetime.now(UTC) + timedelta(days=days)
+        with opened(data_dir) as (_, database), database.write() as session:
+            made = service.create_key(
+                session,
+                tenant=tenant,
+                name=name,
+                scopes=scope,
+                expires_at=until,
+                requests_per_second=requests_per_second,
+            )
+        typer.echo(f"{made.id} of the tenant {tenant}; it is not shown again:", err=True)
+        typer.echo(made.key)
+
+    @keys.command("list")
+    def list_(tenant: AnyTenant = None, data_dir: DataDir = None) -> None:
+        """Prints keys as JSON, newest first, one a line."""
+        with opened(data_dir) as (_, database), database.read() as session:
+            found, _more = repository.page(session, tenant, after=None, limit=MOST)
+            _print(Key.of(record) for record in found)
+
+    @keys.command()
+    def revoke(key_id: str, data_dir: DataDir = None) -> None:
+        """Refuses a key from now on; running services notice within five seconds."""
+        with opened(data_dir) as (_, database), database.write() as session:
+            service.revoke_key(session, None, key_id)
+
+    return keys
+
+
+def _tenants(opened: Open) -> typer.Typer:
+    tenants = typer.Typer(help="Tenants, and what they may use.", no_args_is_help=True)
+
+    @tenants.command()
+    def create(name: str, data_dir: DataDir = None) -> None:
+        """Makes a tenant; its keys are made with `keys create --tenant`."""
+        with opened(data_dir) as (_, database):
+            service.create_tenant(database, name)
+
+    @tenants.command("list")
+    def list_(data_dir: DataDir = None) -> None:
+        """Prints tenants with their limits as JSON, one a line."""
+        with opened(data_dir) as (settings, database), database.read() as session:
+            for record in repository.tenants(session):
+                limits = Limits.of(settings, record.limits).model_dump()
+                typer.echo(json.dumps({"tenant": record.id, "limits": limits}))
+
+    @tenants.command()
+    def limit(
+        name: str,
+        requests_per_second: Annotated[float | None, typer.Option(min=0)] = None,
+        request_burst: Annotated[int | None, typer.Option(min=0)] = None,
+        waiting_defenses: Annotated[int | None, typer.Option(min=0)] = None,
+        defenses_a_day: Annotated[int | None, typer.Option(min=0)] = None,
+        stored_bytes: Annotated[int | None, typer.Option(min=0)] = None,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Gives a tenant limits of its own (0: none); the others are those of the settings."""
+        given = {
+            "requests_per_second": requests_per_second,
+            "request_burst": request_burst,
+            "waiting_defenses": waiting_defenses,
+            "defenses_a_day": defenses_a_day,
+            "stored_bytes": stored_bytes,
+        }
+        own = {limit: value for limit, value in given.items() if value is not None}
+        with opened(data_dir) as (_, database), database.write() as session:
+            record = repository.get_tenant(session, name, lock=True)
+            record.limits = own or None
+
+    return tenants
+
+
+def _audit(opened: Open) -> typer.Typer:
+    shown = typer.Typer(help="The audit log.", no_args_is_help=True)
+
+    @shown.command("list")
+    def list_(
+        tenant: AnyTenant = None,
+        limit: Annotated[int, typer.Option(min=1, max=MOST)] = 100,
+        after: Annotated[str | None, typer.Option(help="the last one of the page before")] = None,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Prints entries as JSON, newest first, one a line; strangers' too."""
+        with opened(data_dir) as (_, database), database.read() as session:
+            found, _more = audit.page(session, tenant, after=after, limit=limit)
+            _print(Entry.of(record) for record in found)
+
+    return shown
+
+
+def _print(rows: Any) -> None:  # noqa: ANN401 - an iterable of models
+    row: BaseModel
+    for row in rows:
+        typer.echo(row.model_dump_json())
