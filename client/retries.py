@@ -19,6 +19,7 @@ PASSING = (502, 503, 504)
 """Server errors that may be over when asked again; 500 is not."""
 
 IN_PROGRESS = "in-progress"
+QUOTA = "quota"  # without Retry-After waiting does not help
 
 
 def full_jitter(ceiling: float) -> float:
@@ -69,7 +70,7 @@ def _may_repeat(error: Exception, repeatable: bool) -> bool:
         case UnreachableError():
             return repeatable or not error.sent
         case BusyError():
-            return True
+            return error.retry_after is not None or error.slug != QUOTA
         case ConflictError():
             return repeatable and error.slug == IN_PROGRESS
         case ServiceError():

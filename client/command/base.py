@@ -14,6 +14,7 @@ from client.command.outcomes import Exit, exit_of, hint_of
 from client.command.screen import Screen
 from client.configuration import Configuration
 from client.errors import ClientError, DefenseEndedError, ProblemError
+from client.retries import Retries
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,6 +22,8 @@ EVERYWHERE = (
     "--json, --plain, --quiet, --url, --api-key, --profile and --timeout may stand anywhere:"
     " polarizer --help tells what they mean."
 )
+
+PATIENT = Retries(attempts=4)  # somebody sits before it
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Session:
     def service(self) -> Polarizer:
         """A client; use it in a ``with`` block."""
         found = self.configuration()
-        return Polarizer(found.url, found.api_key, timeout=found.timeout)
+        return Polarizer(found.url, found.api_key, timeout=found.timeout, retries=PATIENT)
 
 
 def session_of(context: typer.Context) -> Session:

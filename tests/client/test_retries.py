@@ -133,6 +133,13 @@ def test_cancelling_in_an_event_loop_stops_retrying() -> None:
     assert len(server.asked) == 1
 
 
+def test_a_quota_that_waiting_does_not_free() -> None:
+    body = b'{"type": "urn:polarizer:problem:quota", "detail": "too many bytes"}'
+    with wobbly(Say(429, body)) as server, pytest.raises(BusyError, match="too many bytes"):
+        run(server.url, GET)
+    assert len(server.asked) == 1
+
+
 def test_a_wish_for_patience_is_told() -> None:
     with wobbly(later("9", 429)) as server, pytest.raises(BusyError) as caught:
         run(server.url, GET, attempts=1)
