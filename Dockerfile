@@ -32,6 +32,7 @@ RUN python3 requirements.py service worker > requirements.txt \
     && python3 -m pip install -c constraints.txt -r requirements.txt
 
 COPY LICENSE README.md ./
+COPY confinement confinement
 COPY polarizer polarizer
 COPY service service
 COPY worker worker
@@ -69,7 +70,8 @@ ENV PATH=/opt/polarizer/bin:$PATH \
     POLARIZER_DATA_DIR=/data \
     POLARIZER_HOST=0.0.0.0 \
     POLARIZER_PORT=8000 \
-    POLARIZER_LOG_FORMAT=json
+    POLARIZER_LOG_FORMAT=json \
+    POLARIZER_SANDBOX=require
 USER 10001:10001
 WORKDIR /data
 VOLUME /data

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AnyUrl, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from confinement import Mode
+
 MIB = 1 << 20
 
 
@@ -101,7 +103,15 @@ class Settings(BaseSettings):
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
-    job_memory_bytes: Annotated[int, Field(ge=0, description="0: no limit")] = 0
+    job_memory_bytes: Annotated[
+        int | None, Field(ge=0, description="0: no limit; unset: a share of what there is")
+    ] = None
+    job_disk_bytes: Annotated[
+        int, Field(ge=0, description="of all files of a job; 0: what its inputs may need")
+    ] = 0
+    sandbox: Annotated[
+        Mode, Field(description="what to do where the kernel lacks a part of the sandbox")
+    ] = Mode.WARN
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     reap_interval_seconds: Annotated[float, Field(gt=0)] = 5.0
     requeue_after_seconds: Annotated[float, Field(gt=0)] = 15.0

@@ -19,21 +19,27 @@ from service.defenses.report import InputFacts, Role
 from service.defenses.states import Stage
 from service.records import DefenseRecord
 from service.settings import Settings
+from worker.events import FailedEvent
 from worker.inputs import fetch_inputs
-from worker.job import ALARM_FILE, Job, Limits
+from worker.job import ALARM_FILE, Job, Limits, may_use_gpu
 from worker.lease import LeaseKeeper
+from worker.memory import job_memory
 from worker.outcome import Failed, Outcome, Succeeded
 from worker.patience import patiently
 from worker.process import Child, running
 from worker.results import digest_of, read_report, take_artefact
 from worker.rows import EventRows
 from worker.supervision import Ending, supervise
+from worker.watch import OverstepError, Watch
 
 log = structlog.get_logger()
 
 FILE_FACTOR, FILE_EXTRA = 4, 64 << 20
 """The child may write files of four times the model's size (half precision becomes single, say)
 and 64 MiB."""
+
+FOLDER_FACTOR = 3
+"""The artefact, its unfinished copy, and the alarm's weights; the inputs lie there too."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +66,31 @@ class Attempt:
     def run(self) -> Outcome:
         self._rows.begin(Stage.FETCHING)
         job = patiently(self._prepare, pause=self._keeper.pause)
-        with running(self._tools.command, self._folder) as child:
+        gpu = may_use_gpu(job.device)
+        with running(self._tools.command, self._folder, gpu=gpu) as child:
             log.info("child_started", pid=child.pid)
-            ending = supervise(child, on_event=self._rows.take, tick=self._tick)
-            self._rows.flush()
-            failure = ending.failure
-            if failure is not None:
-                _log_failure(child, ending)
-                return Failed(failure.code, failure.message)
+            failure = self._supervised(child, Watch(child, self._folder, job.limits))
+        if failure is not None:
+            return Failed(failure.code, failure.message)
         return self._store(job)
 
-    def _tick(self) -> None:
-        self._keeper.check()
-        self._rows.flush()
+    def _supervised(self, child: Child, watch: Watch) -> FailedEvent | None:
+        def tick() -> None:
+            self._keeper.check()
+            watch.check()
+            self._rows.flush()
+
+        try:
+            ending = supervise(child, on_event=self._rows.take, tick=tick)
+            self._rows.flush()
+            child.refusals.finish()
+            watch.check_at_the_end()
+        except OverstepError as error:
+            log.warning("child_overstepped", code=error.code, stderr=child.stderr_tail())
+            return FailedEvent(code=error.code, message=str(error))
+        if ending.failure is not None:
+            _log_failure(child, ending)
+        return ending.failure
 
     def _prepare(self) -> Job:
         with self._tools.database.read() as session:
@@ -95,6 +113,7 @@ class Attempt:
             config=request.get("config") or PurifyConfig(),
             evidence=request.get("evidence", EvidenceConfig()),
             device=self._tools.settings.device,
+            sandbox=self._tools.settings.sandbox,
             limits=self._limits(facts),
             inputs=facts,
             runner_pid=os.getpid(),
@@ -104,9 +123,12 @@ class Attempt:
 
     def _limits(self, inputs: dict[Role, InputFacts]) -> Limits:
         settings = self._tools.settings
+        file_bytes = FILE_FACTOR * inputs["model"].size + FILE_EXTRA
+        needed = sum(facts.size for facts in inputs.values()) + FOLDER_FACTOR * file_bytes
         return Limits(
-            memory_bytes=settings.job_memory_bytes,
-            file_bytes=FILE_FACTOR * inputs["model"].size + FILE_EXTRA,
+            memory_bytes=job_memory(settings, gpu=may_use_gpu(settings.device)),
+            file_bytes=file_bytes,
+            folder_bytes=min(needed, settings.job_disk_bytes or needed),
             threads=max(1, _cores() // settings.worker_concurrency),
         )
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from confinement import Files, Mode
 from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
 from polarizer.evidence.config import EvidenceConfig
@@ -31,10 +32,12 @@ class _Part(BaseModel):
 
 
 class Limits(_Part):
-    """What the child may use; it sets these on itself before it reads anything else."""
+    """What the child may use. It sets what the kernel can keep on itself before it reads anything
+    else; the runner watches the rest (``worker/watch.py``)."""
 
-    memory_bytes: Annotated[int, Field(ge=0, description="address space; 0: no limit")] = 0
+    memory_bytes: Annotated[int, Field(ge=0, description="of its own; 0: no limit")] = 0
     file_bytes: Annotated[int, Field(ge=1, description="the largest file that it may write")]
+    folder_bytes: Annotated[int, Field(ge=0, description="of all its files; 0: no limit")] = 0
     processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 16384
     threads: Annotated[int, Field(ge=1, description="that compute")] = 1
 
@@ -53,6 +56,7 @@ class Job(_Part):
     evidence: Annotated[EvidenceConfig | None, Field(description="null: not wanted")] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]
     limits: Limits
+    sandbox: Mode = Mode.WARN
     inputs: dict[Role, InputFacts]
     runner_pid: Annotated[int, Field(description="the child ends when this is not its parent")]
 
@@ -69,3 +73,13 @@ class Job(_Part):
 
 def input_path(folder: Path, role: Role) -> Path:
     return folder / INPUTS / role
+
+
+def job_files(folder: Path) -> Files:
+    """What the child may read and write there."""
+    return Files(readable=[folder], writable=[folder / OUTPUTS, folder / SCRATCH])
+
+
+def may_use_gpu(device: str) -> bool:
+    """Whether a job with this setting may find itself on a graphics card."""
+    return device.startswith("cuda") or (not device and Path("/dev/nvidiactl").exists())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from worker.job import SCRATCH, STDERR_FILE
+from confinement import Allowance, boundary
+from worker.job import SCRATCH, STDERR_FILE, job_files
+from worker.refusals import Refusals
 
 CHILD = (sys.executable, "-P", "-m", "worker.child")
 """The command of the real child; ``-P`` keeps its folder off ``sys.path``."""
@@ -32,6 +35,7 @@ def environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:
         **{name: ours[name] for name in PASSED_ON if name in ours},
         "HOME": scratch,
         "TMPDIR": scratch,
+        "USER": "polarizer",  # or else libraries ask the system's tables of users
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
@@ -42,30 +46,36 @@ def environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:
 class Child:
     """A running child, the leader of its own process group.
 
-    Its standard input stays open and silent: its end tells the child that the worker is gone. Its
-    standard error goes to a file in its folder, which is read through the descriptor we opened,
-    whatever the child puts in the file's place.
+    Its standard input is a socket that stays open and silent: its end tells the child that the
+    worker is gone, and over it the child hands out what ``refusals`` listens to. Its standard
+    error goes to a file in its folder, which is read through the descriptor we opened, whatever the
+    child puts in the file's place.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, *, gpu: bool = False) -> None:
         self._stderr = (folder / STDERR_FILE).open("w+b")
         self._stdout, child_stdout = os.pipe()
+        self._stdin, child_stdin = socket.socketpair()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 list(command),
                 cwd=folder,
                 env=environment(folder, os.environ),
-                stdin=subprocess.PIPE,
+                stdin=child_stdin,
                 stdout=child_stdout,
                 stderr=self._stderr,
                 start_new_session=True,
             )
         except OSError:
             self._stderr.close()
+            self._stdin.close()
             os.close(self._stdout)
             raise
         finally:
             os.close(child_stdout)
+            child_stdin.close()
+        outside = boundary(self.pid, job_files(folder), Allowance(gpu=gpu))
+        self.refusals = Refusals(self._stdin, outside, gpu=gpu)
         os.set_blocking(self._stdout, False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._stdout, selectors.EVENT_READ)
@@ -101,11 +111,11 @@ class Child:
 
     def close(self) -> None:
         """Gives back what we held open for it."""
+        self.refusals.finish()
         self._selector.close()
         os.close(self._stdout)
         self._stderr.close()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        self._stdin.close()
 
     def stderr_tail(self) -> str:
         """The end of what it wrote to its standard error; printable."""
@@ -116,9 +126,9 @@ class Child:
 
 
 @contextmanager
-def running(command: Sequence[str], folder: Path) -> Iterator[Child]:
+def running(command: Sequence[str], folder: Path, *, gpu: bool = False) -> Iterator[Child]:
     """A child that is gone, with all that it started, when the block ends."""
-    child = Child(command, folder)
+    child = Child(command, folder, gpu=gpu)
     try:
         yield child
     finally:

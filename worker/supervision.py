@@ -110,6 +110,9 @@ def _without_a_word(status: int) -> FailedEvent:
             " smaller batch_size or fewer images, or give workers more memory"
         )
         return FailedEvent(code="out-of-memory", message=message)
+    if -status == signal.SIGSYS:
+        message = "the job's process made a system call that no repair needs, and was ended"
+        return FailedEvent(code="sandbox-violation", message=message)
     return _crash(f"the job's process was ended by signal {name}")
 
 

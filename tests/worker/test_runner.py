@@ -151,7 +151,9 @@ def test_no_grandchild_survives(bench: Bench) -> None:
 def test_a_folder_that_resists_is_removed(bench: Bench) -> None:
     defense = bench.queued()
     bench.runner("resists_removal").run(defense)
-    assert bench.row(defense).status == Status.SUCCEEDED
+    error = bench.row(defense).error
+    assert error
+    assert error["code"] == "disk-limit"
     assert bench.job_folders() == []
 
 

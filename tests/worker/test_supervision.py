@@ -15,6 +15,7 @@ from worker.supervision import Ending
         (137, "child-crashed", "status 137"),
         (-9, "out-of-memory", "SIGKILL"),
         (-11, "child-crashed", "SIGSEGV"),
+        (-31, "sandbox-violation", "system call"),
         (-250, "child-crashed", "250"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from worker.child.program import run
@@ -9,11 +10,11 @@ from worker.child.voice import Voice
 from worker.job import Job
 
 
-def _work(job: Job, folder: Path, voice: Voice) -> None:
+def _load() -> Callable[[Job, Path, Voice], None]:
     from worker.child.work import Work  # loads torch, which must come after the limits
 
-    Work(job, folder, voice).run()
+    return lambda job, folder, voice: Work(job, folder, voice).run()
 
 
 if __name__ == "__main__":
-    run(_work)
+    run(_load)

@@ -1,68 +1,76 @@
-"""What the child takes from itself before it reads a stranger's byte. Loads no torch.
+"""What the child takes from itself before it reads a stranger's byte: in two steps, around the
+loading of torch.
 
-Limits on memory, file size and processes; and it does not outlive its worker: the kernel kills it
-when the worker dies (Linux), and so does the end of its standard input.
+Files, system calls, memory and time of its own: docs/architecture/07-sandbox.md. And it does not
+outlive its worker: the kernel kills it when the worker dies (Linux), and so does the end of its
+standard input.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
-import sys
+import socket
+import stat
+import tempfile
 import threading
 from pathlib import Path
 
-from worker.job import Job, Limits
+from confinement import Allowance, confine_calls, confine_files
+from confinement.limits import limit
+from confinement.reports import give_away
+from confinement.system import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, is_linux, prctl
+from worker.job import SCRATCH, Job, Limits, job_files, may_use_gpu
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
+_STDIN = 0
 
 
-def confine(job: Job) -> None:
-    """Raises OSError when a limit cannot be set."""
+def begin(job: Job, folder: Path) -> None:
+    """Before torch is loaded. Raises SandboxError, and OSError when a limit cannot be set."""
     end_with_worker(job.runner_pid)
-    limit(job.limits, gpu=_may_use_gpu(job.device))
-
-
-def end_with_worker(worker_pid: int) -> None:
-    """Kills this process and its group when the worker is gone, or has gone already."""
-    if sys.platform == "linux":
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    if os.getppid() != worker_pid:
-        os._exit(1)
+    set_limits(job.limits)
+    tempfile.tempdir = str(folder / SCRATCH)  # or else it tries several places
+    confine_files(job_files(folder), Allowance(gpu=may_use_gpu(job.device)), job.sandbox)
     threading.Thread(target=_await_end_of_stdin, daemon=True).start()
 
 
-def limit(limits: Limits, *, gpu: bool) -> None:
-    """Sets the limits, hard ones too. CUDA reserves far more address space than it uses, so with a
-    GPU the memory that is really private and writable is limited instead."""
+def finish(job: Job) -> None:
+    """After torch was loaded, before a stranger's file is opened. Raises SandboxError."""
+    gpu = may_use_gpu(job.device)
+    if not stat.S_ISSOCK(os.fstat(_STDIN).st_mode):
+        confine_calls(Allowance(gpu=gpu), job.sandbox, listened=False)
+        return
+    stdin = socket.socket(fileno=_STDIN)  # before the calls that this takes are refused
+    listener = confine_calls(Allowance(socket=_STDIN, gpu=gpu), job.sandbox, listened=True)
+    if listener is not None:
+        give_away(listener, stdin)
+    stdin.detach()
+
+
+def end_with_worker(worker_pid: int) -> None:
+    """Kills this process when the worker is gone, or has gone already."""
+    if is_linux():
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+    if os.getppid() != worker_pid:
+        os._exit(1)
+
+
+def set_limits(limits: Limits) -> None:
+    """Memory is what is private and writable: address space would count what is only reserved, of
+    which CUDA, and many threads, take far more than they use."""
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_NPROC: limits.processes,
     }
     if limits.memory_bytes:
-        wanted[resource.RLIMIT_DATA if gpu else resource.RLIMIT_AS] = limits.memory_bytes
-    for kind, value in wanted.items():
-        _soft, hard = resource.getrlimit(kind)
-        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (allowed, allowed))
-
-
-def _may_use_gpu(device: str) -> bool:
-    return device.startswith("cuda") or (not device and Path("/dev/nvidiactl").exists())
+        wanted[resource.RLIMIT_DATA] = limits.memory_bytes
+    limit(wanted)
 
 
 def _await_end_of_stdin() -> None:
-    while os.read(0, 4096):
+    while os.read(_STDIN, 4096):
         pass
-    os.killpg(0, signal.SIGKILL)
-
-
-def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl failed")
+    os.kill(0, signal.SIGKILL)

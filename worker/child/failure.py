@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
+from confinement import SandboxError
 from polarizer.errors import PolarizerError
 from worker.events import FailedEvent
 
@@ -27,6 +29,18 @@ def explain(error: BaseException) -> FailedEvent:
             return FailedEvent(code=error.code, message=_bounded(str(error)))
         case DeviceError():
             return FailedEvent(code="device-unavailable", message=_bounded(str(error)))
+        case SandboxError():
+            return FailedEvent(code="sandbox-unavailable", message=_bounded(str(error)))
+        case PermissionError():
+            return FailedEvent(
+                code="sandbox-violation",
+                message="the job's process was refused a file or a call that no repair needs; the"
+                " log says which",
+            )
+        case OSError(errno=errno.EFBIG | errno.EDQUOT):
+            return FailedEvent(code="disk-limit", message="the job wrote too large a file")
+        case OSError(errno=errno.ENOSPC):
+            return FailedEvent(code="disk-full", message="the worker's disk is full")
         case _ if is_out_of_memory(error):
             return FailedEvent(
                 code="out-of-memory",

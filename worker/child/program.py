@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from worker.child.confinement import confine
+from worker.child import confinement
 from worker.child.failure import explain
 from worker.child.voice import Voice
 from worker.events import SucceededEvent, TerminalEvent
@@ -18,24 +18,31 @@ from worker.job import Job
 log = logging.getLogger(__name__)
 
 
-def run(work: Callable[[Job, Path, Voice], None]) -> NoReturn:
-    """Does the job of the current folder and ends the process: 0 succeeded, 1 failed.
+Work = Callable[[Job, Path, Voice], None]
 
-    Tracebacks go to standard error, which only the service's log sees.
+
+def run(load: Callable[[], Work]) -> NoReturn:
+    """Loads the work, does the job of the current folder, and ends the process: 0 succeeded, 1
+    failed.
+
+    The work sees strangers' files, its loading must not. Tracebacks go to standard error, which
+    only the service's log sees.
     """
     voice = Voice(_take_stdout())
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-    last = _last_event(work, voice)
+    last = _last_event(load, voice)
     voice.say(last)
     sys.stderr.flush()
     os._exit(0 if isinstance(last, SucceededEvent) else 1)  # no thread or atexit hook holds it up
 
 
-def _last_event(work: Callable[[Job, Path, Voice], None], voice: Voice) -> TerminalEvent:
+def _last_event(load: Callable[[], Work], voice: Voice) -> TerminalEvent:
     try:
         folder = Path.cwd()
         job = Job.read(folder)
-        confine(job)
+        confinement.begin(job, folder)
+        work = load()
+        confinement.finish(job)
         work(job, folder, voice)
     except Exception as error:  # the outer edge: whatever it was, the runner is told
         log.exception("job failed")

@@ -38,4 +38,4 @@ WORKS: dict[str, Callable[[Job, Path, Voice], None]] = {
 }
 
 if __name__ == "__main__":
-    run(WORKS[sys.argv[1]])
+    run(lambda: WORKS[sys.argv[1]])
