@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
+from polarizer.deep.aiming import Aim
 from polarizer.deep.augmentation import Augmentation, tolerated
-from polarizer.deep.stand_ins import StandIns, other_classes
+from polarizer.deep.stand_ins import StandIns
 from polarizer.images import LabelledImages
 from polarizer.optimisation import Phase
 from polarizer.perturbation import TriggerSearch
@@ -24,9 +25,14 @@ class StandInPasses:
     """
 
     def __init__(
-        self, stand_ins: StandIns, augmentation: Augmentation, generator: torch.Generator
+        self,
+        stand_ins: StandIns,
+        aim: Aim,
+        augmentation: Augmentation,
+        generator: torch.Generator,
     ) -> None:
         self.stand_ins = stand_ins
+        self.aim = aim
         self._augmentation = augmentation
         self._generator = generator
 
@@ -41,16 +47,17 @@ class StandInPasses:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """``(clean logits, perturbed logits, targets)``; augmented except in checks."""
         self.stand_ins.learn()
-        classes = len(self.stand_ins.patterns)
-        targets = other_classes(labels, classes, self._generator)
+        aims = self.aim.draw(labels)
         if phase is not Phase.CHECK:
             pixels = self._augmentation(pixels, self._generator)
         if phase is Phase.WARMUP:
             logits = classifier(pixels).float()
-            return logits, logits.detach(), targets
-        perturbed = self.stand_ins.apply(pixels, targets)
+            return logits, logits.detach(), aims.targets
+        perturbed = self.stand_ins.apply(pixels, aims)
         clean_logits, perturbed_logits = classifier(torch.cat([pixels, perturbed])).float().chunk(2)
-        return clean_logits, perturbed_logits, targets
+        if phase is Phase.TRAINING:
+            self.aim.note(aims, perturbed_logits)
+        return clean_logits, perturbed_logits, aims.targets
 
 
 def begin(
@@ -64,10 +71,11 @@ def begin(
     """Passes for ``classifier`` as it came in: stand-ins that drive it, augmentation it bears."""
     device = classifier.mean.device
     stand_ins = StandIns(classes, clean.shape, search.norm, device=device, generator=generator)
+    aim = Aim(classes, generator)
     for _ in range(SEARCH_STEPS):
         indices = torch.randint(len(clean), (batch_size,), generator=generator)
-        labels = clean.labels[indices].to(device)
-        targets = other_classes(labels, classes, generator)
-        logits = classifier(stand_ins.apply(clean.pixels(indices).to(device), targets)).float()
-        stand_ins.climb(-cross_entropy(logits, targets))
-    return StandInPasses(stand_ins, tolerated(classifier, clean, device), generator)
+        aims = aim.draw(clean.labels[indices].to(device))
+        logits = classifier(stand_ins.apply(clean.pixels(indices).to(device), aims)).float()
+        aim.note(aims, logits)
+        stand_ins.climb(-cross_entropy(logits, aims.targets))
+    return StandInPasses(stand_ins, aim, tolerated(classifier, clean, device), generator)

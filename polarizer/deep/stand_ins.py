@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-COARSE = 4  # pixels of an image a side that share one value of a coarse pattern
-COARSE_BOUND = 0.144  # root mean square of a coarse pattern: 8 in L2 for 3x32x32
+from polarizer.deep.aiming import Aims
+
+POINTS = 4  # control points of a coarse pattern and of a warp, a side
+COARSE_BOUND = 0.144  # root mean square of a coarse pattern's points: 8 in L2 for 3x32x32
 LARGEST_PATTERN = 64  # patterns of larger images are enlarged from that many pixels a side
-FLOW_POINTS = 4  # control points of a warp, a side
 PATTERN_STEP = 0.25  # of the bound
 FLOW_STEP = 0.4
 MEMORY = 0.5  # of the last directions in the next
@@ -27,9 +28,10 @@ MEMORY = 0.5  # of the last directions in the next
 class StandIns:
     """Two patterns and a warp for each of ``classes``, for images ``(C, H, W)``.
 
-    ``norm`` bounds each fine pattern in L2, in pixels of [0, 1]. A warp moves no control point by
-    more than one pixel, or ``1 / 32`` of larger images. Patterns start at zero, warps at random
-    (``generator`` is of the CPU): the gradient of a warp that does nothing is mostly noise.
+    ``norm`` bounds each fine pattern in L2, in pixels of [0, 1]; a coarse one is a smooth surface
+    over 4x4 points. A warp moves no control point by more than one pixel, or ``1 / 32`` of larger
+    images. Patterns start at zero, warps at random (``generator`` is of the CPU): the gradient of a
+    warp that does nothing is mostly noise.
     """
 
     def __init__(
@@ -44,38 +46,36 @@ class StandIns:
         channels, height, width = shape
         self.flow_bound = 2 * max(1 / min(height, width), 1 / 32)  # of the [-1, 1] of an image
         fine = min(height, LARGEST_PATTERN), min(width, LARGEST_PATTERN)
-        coarse = ceil(height / COARSE), ceil(width / COARSE)
-        coarse_norm = COARSE_BOUND * (channels * height * width) ** 0.5
         self.patterns = torch.zeros(classes, channels, *fine, device=device)
-        self.coarse = torch.zeros(classes, channels, *coarse, device=device)
-        self._bounds = tuple(
-            bound / (ceil(height / rows) * ceil(width / columns)) ** 0.5  # by the copies of a value
-            for bound, (rows, columns) in ((norm, fine), (coarse_norm, coarse))
-        )
-        drawn = torch.rand(classes, 2, FLOW_POINTS, FLOW_POINTS, generator=generator)
+        self.coarse = torch.zeros(classes, channels, POINTS, POINTS, device=device)
+        copies = ceil(height / fine[0]) * ceil(width / fine[1])  # of each value in an image
+        self._bounds = norm / copies**0.5, COARSE_BOUND * self.coarse[0].numel() ** 0.5
+        drawn = torch.rand(classes, 2, POINTS, POINTS, generator=generator)
         self.flows = ((drawn - 0.5) * self.flow_bound).to(device)
         self._directions = torch.zeros_like(self.patterns), torch.zeros_like(self.coarse)
         self._flow_direction = torch.zeros_like(self.flows)
         self._rest = _identity_grid(height, width, device)
-        self._used: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+        self._used: tuple[Tensor, Tensor, Tensor, Aims] | None = None
 
-    def apply(self, pixels: Tensor, targets: Tensor) -> Tensor:
-        """``pixels`` (N, C, H, W), each with the stand-ins for its class of ``targets`` (N,).
+    def apply(self, pixels: Tensor, aims: Aims) -> Tensor:
+        """``pixels`` (N, C, H, W), each with the stand-ins that it is aimed at.
 
-        Every second image takes the coarse pattern, the others the fine one. The result stays in
-        [0, 1]. A loss made from it and differentiated gives :meth:`learn` what it needs.
+        The result stays in [0, 1]. A loss made from it and differentiated gives :meth:`learn` what
+        it needs.
         """
+        targets = aims.targets
         patterns = self.patterns[targets].requires_grad_()
         coarse = self.coarse[targets].requires_grad_()
         flows = self.flows[targets].requires_grad_()
-        self._used = (patterns, coarse, flows, targets)
-        height, width = pixels.shape[2:]
-        field = interpolate(flows, (height, width), mode="bicubic", align_corners=True)
+        self._used = (patterns, coarse, flows, aims)
+        size = pixels.shape[2:]
+        field = interpolate(flows, size, mode="bicubic", align_corners=True)
         grid = self._rest + field.permute(0, 2, 3, 1)
         warped = grid_sample(pixels, grid, padding_mode="border", align_corners=True)
-        every_second = (torch.arange(len(pixels), device=pixels.device) % 2 == 1).view(-1, 1, 1, 1)
         added = torch.where(
-            every_second, _enlarged(coarse, height, width), _enlarged(patterns, height, width)
+            aims.coarse.view(-1, 1, 1, 1),
+            interpolate(coarse, size, mode="bicubic", align_corners=False),
+            _enlarged(patterns, size),
         )
         return (warped + added).clamp(0, 1)
 
@@ -89,39 +89,37 @@ class StandIns:
         """One step up the gradient that the last :meth:`apply` was given, if it was given any."""
         if self._used is None or self._used[0].grad is None:
             return
-        *added, flows, targets = self._used
+        fine, coarse, flows, aims = self._used
         self._used = None
-        seen = torch.unique(targets)
         kinds = zip(
-            (self.patterns, self.coarse), added, self._directions, self._bounds, strict=True
+            (self.patterns, self.coarse),
+            (fine, coarse),
+            (~aims.coarse, aims.coarse),
+            self._directions,
+            self._bounds,
+            strict=True,
         )
-        for patterns, used, directions, bound in kinds:
-            direction = _averaged(directions, _sums(used.grad, targets, seen), seen)
+        for patterns, used, chosen, directions, bound in kinds:
+            seen, sums = _sums(used.grad, aims.targets, chosen)
+            direction = _averaged(directions, sums, seen)
             moved = patterns[seen] + PATTERN_STEP * bound * _unit(direction)
             patterns[seen] = moved * (bound / _lengths(moved)).clamp(max=1)
-        direction = _averaged(self._flow_direction, _sums(flows.grad, targets, seen), seen)
+        seen, sums = _sums(flows.grad, aims.targets, torch.ones_like(aims.coarse))
+        direction = _averaged(self._flow_direction, sums, seen)
         moved = self.flows[seen] + FLOW_STEP * self.flow_bound * direction.sign()
         self.flows[seen] = moved.clamp(-self.flow_bound, self.flow_bound)
 
 
-def other_classes(labels: Tensor, classes: int, generator: torch.Generator) -> Tensor:
-    """A class other than its own for each of ``labels`` (N,), all equally likely."""
-    steps = torch.randint(1, classes, (len(labels),), generator=generator)
-    return (labels + steps.to(labels.device)) % classes
+def _enlarged(patterns: Tensor, size: torch.Size) -> Tensor:
+    return patterns if patterns.shape[2:] == size else interpolate(patterns, size, mode="nearest")
 
 
-def _enlarged(patterns: Tensor, height: int, width: int) -> Tensor:
-    if patterns.shape[2:] == (height, width):
-        return patterns
-    return interpolate(patterns, (height, width), mode="nearest")
-
-
-def _sums(gradients: Tensor | None, targets: Tensor, seen: Tensor) -> Tensor:
-    """The gradient of each class in ``seen``: the sum over the images that were sent there."""
+def _sums(gradients: Tensor | None, targets: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """The classes of the ``chosen`` images, and the sum of their gradients for each of these."""
     assert gradients is not None  # noqa: S101  # learn() looked
-    positions = torch.searchsorted(seen, targets)
+    seen, positions = torch.unique(targets[chosen], return_inverse=True)
     sums: Tensor = gradients.new_zeros(len(seen), *gradients.shape[1:])
-    return sums.index_add_(0, positions, gradients)
+    return seen, sums.index_add_(0, positions, gradients[chosen])
 
 
 def _averaged(memory: Tensor, gradients: Tensor, seen: Tensor) -> Tensor:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from polarizer.deep.aiming import AT_LEAST, Aim, Aims
+
+
+def aim(classes: int = 3) -> Aim:
+    return Aim(classes, torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_no_image_is_aimed_at_its_own_class(classes: int) -> None:
+    labels = torch.arange(1000) % classes
+
+    drawn = aim(classes).draw(labels)
+
+    assert not (drawn.targets == labels).any()
+    assert set(drawn.targets.tolist()) == set(range(classes))
+    assert drawn.coarse.float().mean().item() == pytest.approx(0.5, abs=0.1)
+
+
+def test_images_go_where_stand_ins_succeed() -> None:
+    of = aim()
+    of.success = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+    drawn = of.draw(torch.zeros(5000, dtype=torch.int64))
+
+    there = (drawn.coarse & (drawn.targets == 1)).float().mean().item()
+    assert there == pytest.approx((1 + AT_LEAST) / (1 + 4 * AT_LEAST), abs=0.02)
+    assert len(torch.unique(drawn.targets[~drawn.coarse])) == 2, "nothing is forgotten"
+
+
+def test_success_follows_what_the_network_says() -> None:
+    of = aim()
+    aims = Aims(torch.tensor([1, 1, 2, 2]), torch.tensor([True, True, False, False]))
+    for _ in range(20):
+        of.note(aims, logits(1, 1, 0, 0))
+
+    success = of.success
+    assert success[1, 1] > 0.99
+    assert success[0, 2] < 0.01
+    assert success[0, 0] == success[0, 1] == success[1, 0] == success[1, 2] == 0.5, "not asked"
+
+
+def test_one_image_counts_the_same_alone_and_among_its_like() -> None:
+    together, one_by_one = aim(), aim()
+    together.note(Aims(torch.tensor([1, 1]), torch.tensor([True, True])), logits(1, 1))
+    for _ in range(2):
+        one_by_one.note(Aims(torch.tensor([1]), torch.tensor([True])), logits(1))
+
+    assert torch.allclose(together.success, one_by_one.success)
+
+
+def logits(*predictions: int) -> Tensor:
+    return torch.nn.functional.one_hot(torch.tensor(predictions), 3).float()
