@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix test demo serve bench-defense bench-serve clean
+.PHONY: help setup check fix test faults demo serve bench-defense bench-serve clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -45,6 +45,9 @@ fix: setup ## what check can mend by itself
 
 test: setup ## every test; real servers where they can be had
 	$(BIN)/pytest -n 2 --dist loadfile
+
+faults: setup ## kill, stop and cut off every part under load, and prove that nothing is lost; 20 min
+	$(BIN)/python -m tests.faults --out benchmarks/results/faults.json
 
 demo: setup ## repair a backdoored model through the real service
 	$(BIN)/python -m demo
