@@ -11,7 +11,7 @@ from client.calls import health, models
 from client.configuration import Configuration
 from client.endpoint import AnySender, Endpoint, Room
 from client.retries import Retries
-from client.rooms import Defenses, Models, Names, Tensors, Uploads
+from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads
 from client.sending import AsyncSender, Sender
 
 CONNECT_SECONDS = 10.0
@@ -30,6 +30,7 @@ class _Everything(Room[AnySender]):
         self.defenses: Defenses[AnySender] = Defenses(sender)
         self.models: Models[AnySender] = Models(sender)
         self.names: Names[AnySender] = Names(sender)
+        self.keys: Keys[AnySender] = Keys(sender)
         self.tensors: Tensors[AnySender] = Tensors(sender)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -226,3 +226,56 @@ class Report(_Record):
     remarks: tuple[str, ...] = ()
     warnings: tuple[dict[str, Any], ...] = ()
     evidence: dict[str, Any] | None = None
+
+
+class Key(_Record):
+    """A key, but for its secret."""
+
+    id: str
+    tenant: str
+    name: str
+    scopes: list[str]
+    requests_per_second: float | None
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class CreatedKey(Key):
+    """The one answer that holds the key itself, which is not shown by ``repr``."""
+
+    key: Annotated[str, Field(repr=False)]
+
+
+class Usage(_Record):
+    """What a tenant uses of its limits."""
+
+    waiting_defenses: int
+    defenses_today: int
+    stored_bytes: int
+
+
+class Myself(_Record):
+    """Who is asking, as the service sees it; ``limits`` is null where there are none."""
+
+    tenant: str
+    key_id: str | None
+    scopes: list[str]
+    limits: dict[str, Any] | None
+    requests_per_second: float | None
+    usage: Usage
+
+
+class Entry(_Record):
+    """Somebody did something, or was refused."""
+
+    id: str
+    key_id: str | None
+    operation: str
+    target: str | None
+    status: int
+    address: str | None
+    request_id: str | None
+    created_at: datetime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from client.calls import defenses as defense_calls
 from client.calls import inference as inference_calls
+from client.calls import keys as key_calls
 from client.calls import models as model_calls
 from client.calls import uploads as upload_calls
 from client.endpoint import AnySender, Endpoint, EventStream, Room
@@ -14,7 +15,7 @@ from client.flows.listing import everything
 from client.flows.uploading import upload
 from client.flows.waiting import wait
 from client.following import Following
-from client.records import Defense, Model, ShortName, Status, Upload
+from client.records import Defense, Key, Model, ShortName, Status, Upload
 
 
 def _all_uploads(*, most: int | None = None) -> Flow[list[Upload]]:
@@ -52,6 +53,13 @@ def _all_names(*, most: int | None = None) -> Flow[list[ShortName]]:
         lambda limit, after: model_calls.list_names(limit=limit, after=after),
         lambda item: item.name,
         most,
+    )
+
+
+def _all_keys(*, most: int | None = None) -> Flow[list[Key]]:
+    """All keys of the tenant, newest first, or the newest ``most``."""
+    return everything(
+        lambda limit, after: key_calls.list_(limit=limit, after=after), lambda item: item.id, most
     )
 
 
@@ -109,6 +117,18 @@ class Names(Room[AnySender]):
     point = Endpoint(model_calls.point_name)
     roll_back = Endpoint(model_calls.roll_back_name)
     delete = Endpoint(model_calls.delete_name)
+
+
+class Keys(Room[AnySender]):
+    """The tenant's keys, who we are, and what was done."""
+
+    create = Endpoint(key_calls.create)
+    list = Endpoint(key_calls.list_)
+    all = Endpoint(_all_keys)
+    get = Endpoint(key_calls.get)
+    revoke = Endpoint(key_calls.revoke)
+    whoami = Endpoint(key_calls.whoami)
+    audit = Endpoint(key_calls.audit)
 
 
 class Tensors(Room[AnySender]):

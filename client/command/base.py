@@ -77,6 +77,21 @@ def command(app: typer.Typer, name: str, *, examples: str = "") -> Callable[[Fun
     return register
 
 
+def group(
+    app: typer.Typer, name: str, help_text: str, otherwise: Callable[[typer.Context], Any]
+) -> typer.Typer:
+    """A command with commands below it; alone it does ``otherwise``."""
+    below = typer.Typer(name=name, help=help_text, rich_markup_mode=None)
+
+    @below.callback(invoke_without_command=True)
+    def alone(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            guarded(context, lambda: otherwise(context))
+
+    app.add_typer(below)
+    return below
+
+
 def guarded(context: typer.Context, act: Callable[[], Any]) -> Any:  # noqa: ANN401
     """Acts; what goes wrong is told, and ends the command with its code."""
     screen = session_of(context).screen

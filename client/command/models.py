@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from client.command.base import command, guarded, session_of
+from client.command.base import command, group, session_of
 from client.command.progress import in_bytes
 from client.command.screen import Screen, percent
 from client.command.views import moment, show_model, show_models
@@ -30,48 +29,33 @@ def register(app: typer.Typer) -> None:
     command(app, "predict", examples=examples)(predict)
 
 
-def _group(
-    app: typer.Typer, name: str, help_text: str, otherwise: Callable[..., Any]
-) -> typer.Typer:
-    """A command with commands below it; alone it lists."""
-    group = typer.Typer(name=name, help=help_text, rich_markup_mode=None)
-
-    @group.callback(invoke_without_command=True)
-    def alone(context: typer.Context) -> None:
-        if context.invoked_subcommand is None:
-            guarded(context, lambda: otherwise(context))
-
-    app.add_typer(group)
-    return group
-
-
 def _register_models(app: typer.Typer) -> None:
-    group = _group(app, "models", "List purified models; show, download, delete one.", list_models)
-    command(group, "list", examples="polarizer models list --limit 5")(list_models)
-    command(group, "show", examples="polarizer models show mdl_01…")(show)
-    command(group, "download", examples="polarizer models download mdl_01… model.safetensors")(
+    below = group(app, "models", "List purified models; show, download, delete one.", list_models)
+    command(below, "list", examples="polarizer models list --limit 5")(list_models)
+    command(below, "show", examples="polarizer models show mdl_01…")(show)
+    command(below, "download", examples="polarizer models download mdl_01… model.safetensors")(
         download
     )
-    command(group, "alarm", examples="polarizer models alarm mdl_01… --off")(alarm)
-    command(group, "delete", examples="polarizer models delete mdl_01…")(delete_model)
+    command(below, "alarm", examples="polarizer models alarm mdl_01… --off")(alarm)
+    command(below, "delete", examples="polarizer models delete mdl_01…")(delete_model)
 
 
 def _register_names(app: typer.Typer) -> None:
-    group = _group(
+    below = group(
         app, "names", "Names that models are asked by: list, point, roll back.", list_names
     )
-    command(group, "list", examples="polarizer names list")(list_names)
-    command(group, "show", examples="polarizer names show street-signs")(show_name)
-    command(group, "point", examples="polarizer names point street-signs mdl_01…")(point)
-    command(group, "rollback", examples="polarizer names rollback street-signs --to 1")(roll_back)
-    command(group, "delete", examples="polarizer names delete street-signs")(delete_name)
+    command(below, "list", examples="polarizer names list")(list_names)
+    command(below, "show", examples="polarizer names show street-signs")(show_name)
+    command(below, "point", examples="polarizer names point street-signs mdl_01…")(point)
+    command(below, "rollback", examples="polarizer names rollback street-signs --to 1")(roll_back)
+    command(below, "delete", examples="polarizer names delete street-signs")(delete_name)
 
 
 def _register_uploads(app: typer.Typer) -> None:
-    group = _group(app, "uploads", "Files at the service: list, send, delete.", list_uploads)
-    command(group, "list", examples="polarizer uploads list")(list_uploads)
-    command(group, "send", examples="polarizer uploads send clean.npz")(send)
-    command(group, "delete", examples="polarizer uploads delete upl_01…")(delete_upload)
+    below = group(app, "uploads", "Files at the service: list, send, delete.", list_uploads)
+    command(below, "list", examples="polarizer uploads list")(list_uploads)
+    command(below, "send", examples="polarizer uploads send clean.npz")(send)
+    command(below, "delete", examples="polarizer uploads delete upl_01…")(delete_upload)
 
 
 def predict(

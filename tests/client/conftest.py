@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,10 +84,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return files
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service with its worker."""
-    folder = tmp_path_factory.mktemp("service")
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A service with its worker, for as long as the block runs; its address."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("POLARIZER_")
     }
@@ -117,6 +117,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service that the tests of this process share."""
+    with serving(tmp_path_factory.mktemp("service")) as address:
+        yield address
 
 
 @pytest.fixture
