@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.database import Database, now
+from service.database import DATABASE_ERRORS, Database, now
 from service.errors import LostBlobError, UnavailableError
 from service.ids import new_id
 from service.records import (
@@ -87,17 +87,28 @@ class Blobs:
         return self._store.presigned_url(blob.key, filename=filename, seconds=seconds)
 
     def release(self, blob_ids: Sequence[str]) -> None:
-        """Frees those of the blobs that nobody refers to; called after the reference is gone."""
-        for blob_id in blob_ids:
-            with self._database.read() as session:
-                cutoff = now(session) - SHARING_GRACE
-            unshared = or_(BlobRecord.shared_at.is_(None), BlobRecord.shared_at < cutoff)
-            self._forget(and_(BlobRecord.id == blob_id, unshared, ~_is_referenced()))
+        """Frees those of the blobs that nobody refers to; called after the reference is gone.
+
+        What cannot be freed now is left to ``sweep``: whoever asked for the reference to go has
+        got what they asked for, and must not be told otherwise.
+        """
+        try:
+            for blob_id in blob_ids:
+                self._release(blob_id)
+        except (UnavailableError, *DATABASE_ERRORS) as error:
+            log.warning("blobs_left_to_sweep", error=type(error).__name__, blobs=len(blob_ids))
+
+    def _release(self, blob_id: str) -> None:
+        with self._database.read() as session:
+            cutoff = now(session) - SHARING_GRACE
+        unshared = or_(BlobRecord.shared_at.is_(None), BlobRecord.shared_at < cutoff)
+        self._forget(and_(BlobRecord.id == blob_id, unshared, ~_is_referenced()))
 
     def sweep(self, grace_seconds: float) -> int:
-        """Removes what crashes left: rows that nobody refers to, bytes without a row.
+        """Removes what crashes left: rows that nobody refers to, bytes without a row, bytes that
+        were never stored whole.
 
-        Returns how many of both. Rows younger than the grace may belong to work under way.
+        Returns how many of all. Rows younger than the grace may belong to work under way.
         """
         with self._database.read() as session:
             cutoff = now(session) - timedelta(seconds=grace_seconds)
@@ -105,7 +116,8 @@ class Blobs:
             garbage = and_(touched < cutoff, ~_is_referenced())
             stale = session.scalars(select(BlobRecord.id).where(garbage)).all()
         swept = sum(self._forget(and_(BlobRecord.id == blob_id, garbage)) for blob_id in stale)
-        return swept + self._sweep_keys()
+        swept += self._sweep_keys()
+        return swept + self._store.tidy(grace_seconds)
 
     def _sweep_keys(self) -> int:
         swept = 0

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from service.answering import (
@@ -26,6 +26,11 @@ from service.answering import (
 from service.errors import UnavailableError
 
 BUSY_MILLISECONDS = 30_000
+
+
+DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError, TimeoutError)
+"""What SQLAlchemy raises when the database is away, busy or restarting; InternalError when it ended
+a transaction whose client was silent for too long, or takes no writes during a failover."""
 
 
 class SchemaError(Exception):

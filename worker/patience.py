@@ -7,15 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 
+from service.database import DATABASE_ERRORS
 from service.errors import LostBlobError, UnavailableError
 
 log = structlog.get_logger()
-
-DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError, TimeoutError)
-"""What SQLAlchemy raises when the database is away, busy or restarting; InternalError when it ended
-a transaction whose client was silent for too long, or takes no writes during a failover."""
 
 AWAY = (*DATABASE_ERRORS, UnavailableError, OSError)
 """What may be better in a moment: database, object store, a full disk. Not LostBlobError."""

@@ -18,7 +18,10 @@ from service.database import Database, now
 from service.errors import IdempotencyMismatchError, InProgressError
 from service.records import IdempotencyRecord
 
-TAKEOVER = timedelta(minutes=10)
+TAKEOVER = timedelta(minutes=2)
+"""How long the key of a request whose process died is answered with 409. Storing files may take
+longer: the moment of the claim decides then, and the files need not be stored again."""
+
 RETRY_AFTER = 5  # seconds
 
 

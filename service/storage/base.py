@@ -36,6 +36,10 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Every key that starts with the prefix, in order."""
 
+    def tidy(self, older_than: float) -> int:
+        """Removes what was begun to be stored so many seconds ago and never was: whoever did it
+        died. ``list`` does not show it. Returns how many."""
+
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:
         """A link that anybody may GET for a while; None where the store cannot give one."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from service.errors import LostBlobError, UnavailableError
@@ -26,13 +28,14 @@ class LocalStore:
         target = self._root / key
         partial = self._root / f"{uuid4().hex}{_PARTIAL}"
         try:
+            new = not target.parent.exists()
             target.parent.mkdir(parents=True, exist_ok=True)
             with path.open("rb") as source, partial.open("wb") as sink:
                 shutil.copyfileobj(source, sink, CHUNK)
                 sink.flush()
                 os.fsync(sink.fileno())
             partial.replace(target)
-            _fsync_folder(target.parent)
+            _fsync_folders(target.parent, self._root if new else target.parent)
         except OSError as error:
             with suppress(OSError):  # the folder itself may be what is wrong
                 partial.unlink()
@@ -54,14 +57,18 @@ class LocalStore:
             raise UnavailableError(f"the store cannot be written: {error.strerror}") from error
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        paths = sorted(path for path in self._root.rglob("*") if path.is_file())
-        for path in paths:
+        for path in sorted(self._root.rglob("*")):
             key = path.relative_to(self._root).as_posix()
-            if key.startswith(prefix):
+            if not key.startswith(prefix) or path.suffix == _PARTIAL:
+                continue
+            with suppress(FileNotFoundError):  # deleted meanwhile
                 status = path.stat()
-                yield StoredObject(
-                    key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
-                )
+                if stat.S_ISREG(status.st_mode):
+                    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+                    yield StoredObject(key, status.st_size, modified)
+
+    def tidy(self, older_than: float) -> int:
+        return remove_stale(self._root, f"*{_PARTIAL}", older_than=older_than)
 
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:  # noqa: ARG002
         return None
@@ -80,6 +87,31 @@ def iter_chunks(source) -> Iterator[bytes]:  # type: ignore[no-untyped-def]  # n
     with source:
         while chunk := source.read(CHUNK):
             yield chunk
+
+
+def remove_stale(folder: Path, pattern: str, *, older_than: float) -> int:
+    """Removes files that nobody has written to for so many seconds: their process died. Returns
+    how many. By the clock of the file system, which on a shared one is not that of this machine.
+    """
+    if not folder.is_dir():
+        return 0
+    with NamedTemporaryFile(dir=folder, suffix=_PARTIAL) as newest:
+        cutoff = Path(newest.name).stat().st_mtime - older_than
+    removed = 0
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):  # it was finished meanwhile
+            if path.stat().st_mtime < cutoff:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _fsync_folders(folder: Path, last: Path) -> None:
+    """The folder and those around it, up to the last: a new one is an entry in the next."""
+    _fsync_folder(folder)
+    while folder != last:
+        folder = folder.parent
+        _fsync_folder(folder)
 
 
 def _fsync_folder(folder: Path) -> None:

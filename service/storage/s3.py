@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,6 +95,28 @@ class S3Store:
                 for item in page.get("Contents", []):
                     key = item["Key"].removeprefix(self._prefix)
                     yield StoredObject(key, item["Size"], item["LastModified"])
+
+    def tidy(self, older_than: float) -> int:
+        cutoff = datetime.now(UTC) - timedelta(seconds=older_than)
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=self._bucket, Prefix=self._prefix
+        )
+        aborted = 0
+        with translated_errors():
+            for page in pages:
+                for begun in page.get("Uploads", []):
+                    if begun["Initiated"] < cutoff:
+                        aborted += self._abort(begun["Key"], begun["UploadId"])
+        return aborted
+
+    def _abort(self, key: str, upload_id: str) -> bool:
+        """Whether it was still there."""
+        named = {"Bucket": self._bucket, "Key": key, "UploadId": upload_id}
+        try:
+            self._client.abort_multipart_upload(**named)
+        except self._client.exceptions.NoSuchUpload:
+            return False
+        return True
 
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:
         if self._links is None:

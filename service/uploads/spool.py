@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import BinaryIO, Self
 from uuid import uuid4
@@ -17,6 +16,7 @@ import structlog
 from anyio import to_thread
 
 from service.errors import InvalidRequestError, TooLargeError, UnavailableError
+from service.storage.local import remove_stale
 
 log = structlog.get_logger()
 
@@ -110,18 +110,5 @@ def _translated_errors() -> Iterator[None]:
 
 
 def clean_spool(folder: Path, *, older_than: float) -> int:
-    """Removes files that nobody has written to for so many seconds: their process died.
-
-    By the clock of the file system, which on a shared one is not that of this machine.
-    """
-    if not folder.is_dir():
-        return 0
-    with NamedTemporaryFile(dir=folder) as newest:
-        cutoff = Path(newest.name).stat().st_mtime - older_than
-    removed = 0
-    for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # its request ended meanwhile
-            if path.stat().st_mtime < cutoff:
-                path.unlink()
-                removed += 1
-    return removed
+    """Removes files that nobody has written to for so many seconds: their process died."""
+    return remove_stale(folder, "*", older_than=older_than)

@@ -13,7 +13,8 @@ from service.errors import LostBlobError, UnavailableError
 from service.settings import Settings
 from service.storage import Store, open_store
 from service.storage.base import CHUNK
-from service.storage.s3 import _TRANSFER
+from service.storage.local import LocalStore
+from service.storage.s3 import _TRANSFER, S3Store
 
 MakeFile = Callable[[bytes], Path]
 
@@ -112,6 +113,42 @@ def test_a_link_names_the_address_that_users_reach_or_there_is_none() -> None:
     link = store.presigned_url("key", filename="f", seconds=60)
     assert link is not None
     assert link.startswith("https://files.example/bucket/key?")
+
+
+def test_what_was_begun_and_never_finished_is_removed(store: Store, make_file: MakeFile) -> None:
+    """What a process leaves that is killed while it stores something."""
+    store.put("whole", make_file(b"x"))
+    begin(store, "torn")
+    assert [item.key for item in store.list()] == ["whole"], "a sweep would take it for garbage"
+    assert store.tidy(older_than=3600) == 0, "somebody may be at it"
+    assert store.tidy(older_than=-3600) == 1
+    assert store.tidy(older_than=-3600) == 0
+    assert content(store, "whole") == b"x"
+
+
+def begin(store: Store, key: str) -> None:
+    """As ``put`` does before it dies."""
+    if isinstance(store, LocalStore):
+        (store._root / "0123456789abcdef.partial").write_bytes(b"half")
+        return
+    assert isinstance(store, S3Store)
+    named = {"Bucket": store._bucket, "Key": store._prefix + key}
+    begun = store._client.create_multipart_upload(**named)
+    part = {"PartNumber": 1, "UploadId": begun["UploadId"], "Body": b"half"}
+    store._client.upload_part(**named, **part)
+
+
+def test_a_folder_is_kept_before_what_lies_in_it(
+    tmp_path: Path, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose folder is lost with the power is lost too."""
+    kept: list[Path] = []
+    monkeypatch.setattr("service.storage.local._fsync_folder", kept.append)
+    store = LocalStore(tmp_path)
+    store.put("ab/digest/blob-1", make_file(b"x"))
+    store.put("ab/digest/blob-2", make_file(b"x"))
+    folder = tmp_path / "ab" / "digest"
+    assert kept == [folder, folder.parent, tmp_path, folder]
 
 
 def test_it_answers_a_ping(store: Store) -> None:
