@@ -6,6 +6,7 @@ workers again for rows that nobody took. So a broker that is down delays a job a
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import structlog
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 RUN_DEFENSE = "polarizer.run_defense"
 QUEUE = "defenses"
+MAX_SENDING = 8
+TURN_SECONDS = 1.0
 _RETRY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3, "interval_max": 0.5}
 
 
@@ -42,13 +45,24 @@ def create_celery(settings: Settings) -> Celery:
 
 
 class Queue:
-    """Sends wake-ups."""
+    """Sends wake-ups. While a broker hangs, every one takes many seconds: a few at a time wait for
+    it, the others give up, so that requests do not leave a thread each behind."""
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
+        self._sending = threading.BoundedSemaphore(MAX_SENDING)
 
     def wake(self, defense_id: str) -> bool:
         """Sends one message; False (and a log line) when the broker cannot be reached."""
+        if not self._sending.acquire(timeout=TURN_SECONDS):
+            log.warning("wake_failed", defense_id=defense_id, error="others wait already")
+            return False
+        try:
+            return self._send(defense_id)
+        finally:
+            self._sending.release()
+
+    def _send(self, defense_id: str) -> bool:
         try:
             self._celery.send_task(
                 RUN_DEFENSE, args=[defense_id], retry=True, retry_policy=_RETRY, ignore_result=True

@@ -158,7 +158,10 @@ def request_cancel(session: Session, record: DefenseRecord) -> None:
 
 
 def expired(session: Session, *, limit: int = 100) -> Sequence[DefenseRecord]:
-    """Defenses whose worker has not renewed its lease in time."""
+    """Defenses whose worker has not renewed its lease in time; locked until commit. One that is
+    locked by somebody else, as by a worker that was stopped in a transaction, keeps none of the
+    others waiting.
+    """
     query = (
         select(DefenseRecord)
         .where(
@@ -167,6 +170,7 @@ def expired(session: Session, *, limit: int = 100) -> Sequence[DefenseRecord]:
         )
         .order_by(DefenseRecord.id)
         .limit(limit)
+        .with_for_update(of=DefenseRecord, skip_locked=True)
     )
     return session.scalars(query).all()
 
@@ -205,6 +209,7 @@ def take_unwoken(session: Session, *, older_than: float, limit: int = 100) -> Se
         .where(DefenseRecord.status == Status.QUEUED, _not_woken_since(cutoff))
         .order_by(DefenseRecord.id)
         .limit(limit)
+        .with_for_update(skip_locked=True)
     )
     taken = []
     for defense_id in session.scalars(waiting).all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from celery import Celery
 
 from service.errors import UnavailableError
-from service.queue import QUEUE, RUN_DEFENSE, Queue, create_celery
+from service.queue import MAX_SENDING, QUEUE, RUN_DEFENSE, Queue, create_celery
 from service.settings import Settings
 
 
@@ -54,6 +55,30 @@ def test_a_broker_that_is_away(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as raised:
         queue.ping()
     assert "hush" not in str(raised.value)
+
+
+def test_a_broker_that_hangs_holds_up_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or every request would leave a thread behind that waits for it."""
+    monkeypatch.setattr("service.queue.TURN_SECONDS", 0.01)
+    celery, go_on, sent = Celery(), threading.Event(), threading.Semaphore(0)
+
+    def hang(*_: object, **__: object) -> None:
+        sent.release()
+        go_on.wait(60)
+
+    monkeypatch.setattr(celery, "send_task", hang)
+    queue = Queue(celery)
+    senders = [threading.Thread(target=queue.wake, args=("def_1",)) for _ in range(MAX_SENDING)]
+    for sender in senders:
+        sender.start()
+        assert sent.acquire(timeout=20)
+    assert queue.wake("def_2") is False
+    go_on.set()
+    for sender in senders:
+        sender.join(20)
+    assert queue.wake("def_2") is True
 
 
 def test_an_unwritable_folder(tmp_path: Path) -> None:

@@ -124,3 +124,26 @@ def test_a_broker_that_is_down_is_asked_once(
     queue.down = True
     assert reaper.reap() == []
     assert queue.asked == 1
+
+
+@pytest.mark.parametrize(
+    "stack", [pytest.param("servers", marks=pytest.mark.server)], indirect=True
+)
+def test_a_defense_that_is_locked_keeps_no_other_waiting(
+    database: Database, reaper: Reaper, queue: FakeQueue
+) -> None:
+    """As by a worker that was stopped in the middle of a transaction: it holds its row's lock."""
+    made = []
+    for _ in range(4):
+        with database.write() as session:
+            defense = DefenseRecord(id=new_id("def"), tenant="t", request={}, inputs=[])
+            lifecycle.add(session, defense)
+        made.append(defense.id)
+    lost, locked_lost, waiting, locked_waiting = made
+    for defense_id in (lost, locked_lost):
+        claim(database, defense_id)
+    with database.write() as asleep:
+        for defense_id in (locked_lost, locked_waiting):
+            repository.get(asleep, "t", defense_id, lock=True)
+        assert sorted(reaper.reap()) == sorted([lost, waiting])
+    assert sorted(reaper.reap()) == sorted([locked_lost, locked_waiting])
