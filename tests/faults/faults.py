@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+
+import psutil
 
 from tests.faults.parts import Part, resume, suspended
 from tests.faults.points import POINTS, Point, arm, disarm, taker
@@ -167,6 +170,7 @@ def _of_servers() -> Iterator[Fault]:
     for name in ("postgres", "redis", "s3"):
         yield Fault(f"{name} killed", partial(_kill_server, name))
         yield Fault(f"{name} stopped", partial(_suspend_server, name))
+    yield Fault("postgres restarted", _restart_database)
     yield Fault("redis restarted empty", _empty_broker)
 
 
@@ -186,6 +190,16 @@ def _suspend_server(name: str, stack: Stack, chance: random.Random) -> bool:
     family = suspended(_server(stack, name))
     time.sleep(chance.uniform(2, 10))
     resume(family)
+    return True
+
+
+def _restart_database(stack: Stack, _chance: random.Random) -> bool:
+    """In order, but without waiting for those who are connected."""
+    assert stack.postgres.pid
+    os.kill(stack.postgres.pid, signal.SIGINT)
+    psutil.Process(stack.postgres.pid).wait(30)
+    stack.postgres.kill()
+    stack.postgres.start()
     return True
 
 

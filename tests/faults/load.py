@@ -8,7 +8,7 @@ import json
 import random
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ DESCRIPTION = {
     "input": {"channels": 1, "height": 8, "width": 8, "mean": [0], "std": [1]},
     "classes": ["a", "b"],
 }
+FORGETTABLE = "6"
+"""Defenses, uploads and models whose id ends in less may be deleted: about a fifth of them. The
+auditor looks at the others."""
+
 IN_FLIGHT = 6
 """Defenses of one client that have not ended; then it looks after these first."""
 
@@ -211,20 +215,25 @@ class Client:
                     self._jobs[defense_id].stopped = answer.json()["status"]
 
     def _forget(self) -> None:
-        if len(self._jobs) < 5 or not (defense_id := self._any(ended=True)):
-            return
-        self._delete(f"/v1/defenses/{defense_id}", self._jobs[defense_id])
+        ended = {name: job for name, job in self._jobs.items() if job.ended}
+        self._delete_one_of("defenses", ended)
 
     def _delete_model(self) -> None:
-        models = [job.model for job in self._jobs.values() if job.model]
-        if models:
-            model_id = self._chance.choice(models)
-            self._delete(f"/v1/models/{model_id}", self._promises.models[model_id])
+        made = [job.model for job in self._jobs.values() if job.model]
+        self._delete_one_of("models", {name: self._promises.models[name] for name in made})
 
     def _delete_upload(self) -> None:
-        if self._uploads:
-            upload_id = self._chance.choice(list(self._uploads))
-            self._delete(f"/v1/uploads/{upload_id}", self._uploads[upload_id])
+        self._delete_one_of("uploads", self._uploads)
+
+    def _delete_one_of(self, kind: str, things: Mapping[str, Job | Kept]) -> None:
+        found = [
+            name
+            for name, thing in things.items()
+            if thing.gone is not Gone.YES and name[-1:] < FORGETTABLE
+        ]
+        if found:
+            name = self._chance.choice(found)
+            self._delete(f"/v1/{kind}/{name}", things[name])
 
     def _delete(self, path: str, thing: Job | Kept) -> None:
         """Twice, now and then: it must be gone, and stay so."""
