@@ -1,6 +1,6 @@
 """``python -m service``: migrate, api, serve, reap, keys, tenants, audit.
 
-Exit codes: 0 done, 1 it cannot run (database, port), 2 wrong settings or arguments.
+Exit codes: 0 done, 1 it cannot run (database, port, sandbox), 2 wrong settings or arguments.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from confinement import SandboxError
 from service.access.commands import commands
 from service.access.opening import NobodyCouldComeError, require_somebody
 from service.app import build, create_app, housework
@@ -22,6 +23,7 @@ from service.database import Database, SchemaError
 from service.embedded import WorkerProcess, worker_command
 from service.errors import ServiceError
 from service.logging import configure_logging
+from service.sandbox import check_sandbox
 from service.server import Server, address, listen
 from service.settings import Settings
 
@@ -95,6 +97,7 @@ def _migrate(settings: Settings) -> None:
 def _require_startable(settings: Settings) -> None:
     """Raises what the application would raise when it starts, where it can still be told well."""
     build(settings).database.dispose()
+    check_sandbox(settings.sandbox)
 
 
 def _serve(settings: Settings, worker: WorkerProcess | None) -> None:
@@ -128,7 +131,7 @@ def _told_errors() -> Iterator[None]:
         _refuse(str(error), 2)
     except ServiceError as error:
         _refuse(error.detail, 2)
-    except SchemaError as error:
+    except (SandboxError, SchemaError) as error:
         _refuse(str(error), 1)
     except DatabaseError as error:
         _refuse(f"the database of POLARIZER_DATABASE_URL cannot be used: {error.orig}", 1)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import OperationalError
 
+from confinement import SandboxError
 from service.database import SchemaError
 from service.logging import configure_logging
+from service.sandbox import check_sandbox
 from service.settings import Settings
 
 USAGE = "usage: python -m worker [healthy]"
@@ -33,8 +35,9 @@ def _work(settings: Settings) -> int:
 
     configure_logging(settings)
     try:
+        check_sandbox(settings.sandbox)
         return run_worker(settings)
-    except SchemaError as error:
+    except (SandboxError, SchemaError) as error:
         sys.stderr.write(f"{error}\n")
     except OperationalError:
         sys.stderr.write("the database of POLARIZER_DATABASE_URL cannot be reached\n")

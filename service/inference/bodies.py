@@ -12,6 +12,7 @@ from fastapi import Request
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from polarizer.listing import shown
 from service.errors import InvalidRequestError, MediaTypeError, UnreadableImageError
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
@@ -110,6 +111,6 @@ def _media_type(headers: Headers) -> str:
 def _require_image_type(kind: str, what: str) -> None:
     if kind not in IMAGE_TYPES:
         raise MediaTypeError(
-            f"{what} is {kind or 'of no stated type'}; take {', '.join(IMAGE_TYPES)}, or"
+            f"{what} is {shown(kind) or 'of no stated type'}; take {', '.join(IMAGE_TYPES)}, or"
             f" {FORM_TYPE} for several images"
         )

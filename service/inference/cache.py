@@ -15,6 +15,7 @@ import structlog
 
 from service.blobs import Blobs
 from service.errors import UnavailableError
+from service.inference.messages import NOTES
 from service.records import BlobRecord
 
 log = structlog.get_logger()
@@ -59,8 +60,9 @@ class ModelCache:
 
     def remove(self, sha256: str) -> None:
         """Forgets a file, because it is damaged or nobody needs it any more."""
-        for path in self._folder.glob(f"{sha256}*"):  # what the engine noted about it, too
-            path.unlink(missing_ok=True)
+        for folder in (self._folder, self._folder / NOTES):  # what the engine noted about it, too
+            for path in folder.glob(f"{sha256}*"):
+                path.unlink(missing_ok=True)
         self._on_removed(sha256)
 
     async def _have(self, blob: BlobRecord) -> Path:

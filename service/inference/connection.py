@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -137,6 +138,8 @@ class Connection:
         await self._listen()
         self._lose()
         code = await asyncio.to_thread(self._end)
+        if code == -signal.SIGSYS:
+            log.error("engine_left_sandbox", pid=self.pid)
         log.info("engine_ended", pid=self.pid, exit_code=code)
 
     async def _listen(self) -> None:

@@ -22,6 +22,9 @@ Ranked = tuple[Annotated[int, Field(ge=0)], Annotated[FiniteFloat, Field(ge=0, l
 Ranking = tuple[Ranked, ...]
 """The classes of one image, most probable first: ``(index of the logit, probability)``."""
 
+NOTES = "notes"
+"""The folder in the cache that the engine may write in."""
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

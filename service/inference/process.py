@@ -13,10 +13,11 @@ from pathlib import Path
 import service
 from service.errors import UnavailableError
 from service.inference.arena import Arena
+from service.inference.messages import NOTES
 from service.settings import Settings
 
 PASSED_ON = (
-    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
+    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH"),
     *("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES"),
 )
 
@@ -43,7 +44,7 @@ def spawn(
 def _start(
     settings: Settings, device: str, connection: socket.socket, arena: Arena
 ) -> subprocess.Popen[bytes]:
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    (settings.cache_dir / NOTES).mkdir(parents=True, exist_ok=True)
     command = [
         *(sys.executable, "-P", "-m", "service.inference.engine"),
         *("--socket", str(connection.fileno())),
@@ -53,6 +54,7 @@ def _start(
         *("--backends", ",".join(settings.engine_backends)),
         *("--max-models", str(settings.engine_max_models)),
         *("--model-bytes", str(settings.engine_model_bytes)),
+        *("--sandbox", settings.sandbox.value),
     ]
     return subprocess.Popen(  # noqa: S603 - every word is ours
         command,
@@ -70,6 +72,8 @@ def environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:
     return {
         **{name: ours[name] for name in PASSED_ON if name in ours},
         "HOME": str(folder),
+        "TMPDIR": str(folder / NOTES),
+        "USER": "polarizer",  # or else libraries ask the system's tables of users
         "PYTHONPATH": str(Path(service.__file__).resolve().parent.parent),
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",  # fewer pools that each keep what was freed

@@ -125,12 +125,21 @@ def remember(file: Path, device: str, choice: Choice) -> None:
 def surroundings(device: str) -> Mapping[str, str | int]:
     """What a measurement holds for."""
     return {
-        "machine": platform.processor() or platform.machine(),
+        "machine": _processor(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
         "torch": torch.__version__,
         "onnxruntime": _version("onnxruntime"),
     }
+
+
+def _processor() -> str:
+    """Its name; ``platform.processor`` would start a program."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def _version(package: str) -> str:

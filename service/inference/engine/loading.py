@@ -17,7 +17,7 @@ from service.inference.engine.backends import EagerBackend
 from service.inference.engine.choosing import Make
 from service.inference.engine.improving import Improvement, Source, candidates
 from service.inference.engine.served import ServedModel
-from service.inference.messages import Loaded, Network
+from service.inference.messages import NOTES, Loaded, Network
 
 Load = Callable[[Network], ServedModel]
 
@@ -71,8 +71,8 @@ def _say(
 
 
 def _choice_file(network: Network) -> Path:
-    """Beside the artefact, of this network and no other."""
-    return Path(network.file).with_name(f"{network.key}.backend.json")
+    """Near the artefact, of this network and no other."""
+    return Path(network.file).parent / NOTES / f"{network.key}.backend.json"
 
 
 def read(network: Network) -> Source:
