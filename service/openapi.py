@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.access.policy import RULES
 from service.problems import Problem
 
 DESCRIPTION = """\
@@ -36,10 +37,23 @@ def document(app: FastAPI, *models: type[BaseModel]) -> Callable[[], dict[str, A
                 tags=app.openapi_tags,
             )
             _add_schemas(schema, Problem, *models)
+            _add_security(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
     return build
+
+
+def _add_security(schema: dict[str, Any]) -> None:
+    """Which scopes each operation asks for. No key will do where the service asks for none."""
+    schema["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "an API key, `np_…`"}
+    }
+    for path in schema["paths"].values():
+        for operation in path.values():
+            rule = RULES.get(operation["operationId"])
+            if rule:
+                operation["security"] = [{"key": sorted(rule.scopes)}, {}]
 
 
 def _add_schemas(schema: dict[str, Any], *models: type[BaseModel]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from structlog.types import EventDict
 
+from service.access.tokens import without_secrets
 from service.settings import Settings
 
 MAX_FRAMES = 20
@@ -22,8 +23,8 @@ _SOURCES = Path(__file__).resolve().parents[1]
 
 
 class Redaction:
-    """Takes secrets of the settings, credentials in URLs and the roots of paths out of every text
-    of an event, however deep it lies."""
+    """Takes secrets of the settings, credentials in URLs, API keys and the roots of paths out of
+    every text of an event, however deep it lies."""
 
     def __init__(self, settings: Settings) -> None:
         self._replaced = [(secret, "***") for secret in _secrets(settings)]
@@ -43,7 +44,7 @@ class Redaction:
         if isinstance(value, str):
             for found, instead in self._replaced:
                 value = value.replace(found, instead)
-            return _CREDENTIALS.sub("***@", value)
+            return _CREDENTIALS.sub("***@", without_secrets(value))
         if isinstance(value, list | tuple):
             return [self._clean(item) for item in value]
         if isinstance(value, dict):

@@ -63,12 +63,18 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         f'<section id="{escape(operation["operationId"])}">',
         f"<h3><b>{method.upper()}</b> {escape(path)}</h3>",
         f"<p>{escape(operation.get('description', ''))}</p>",
+        _scopes(operation.get("security", [])),
         _table(_parameter(item) for item in operation.get("parameters", [])),
         _body(operation.get("requestBody", {}).get("content", {})),
         _table(_answer(status, item) for status, item in operation["responses"].items()),
         "</section>",
     ]
     return "".join(parts)
+
+
+def _scopes(security: list[dict[str, list[str]]]) -> str:
+    named = " or ".join(scope for way in security for scope in way.get("key", []))
+    return f"<p>Scope: <code>{escape(named)}</code></p>" if named else ""
 
 
 def _table(rows: Any) -> str:  # noqa: ANN401 - an iterable of tuples of text

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import delete, event, select
 from sqlalchemy.orm import Session
 
+from service.access import tokens
 from service.access.buckets import Buckets, Rate
 from service.access.callers import Act, acting
 from service.database import Database, now
@@ -47,8 +48,9 @@ def note(session: Session, target: str, status: int) -> None:
 
 
 def shown(target: str) -> str:
-    """What of a path may be kept: PostgreSQL takes no NUL, and people read this."""
-    return _UNPRINTABLE.sub("?", target)[:_MOST]
+    """What of a path may be kept: PostgreSQL takes no NUL, people read this, and somebody may have
+    put a key there."""
+    return tokens.without_secrets(_UNPRINTABLE.sub("?", target))[:_MOST]
 
 
 class Audit:

@@ -3,6 +3,8 @@ log. What runs for nobody (a worker, a command at the host) has no act."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -42,6 +44,17 @@ class Act:
 
 
 acting: ContextVar[Act | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def operator(operation: str, tenant: str) -> Iterator[None]:
+    """What runs in the block is the operator's, at the host."""
+    caller = Caller(tenant, None, EVERYTHING)
+    token = acting.set(Act(operation, None, None, None, caller))
+    try:
+        yield
+    finally:
+        acting.reset(token)
 
 
 def limits_of_caller() -> Limits | None:

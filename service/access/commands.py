@@ -7,13 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 
 from service.access import audit, repository, service
-from service.access.callers import DEFAULT_TENANT
+from service.access.callers import DEFAULT_TENANT, operator
 from service.access.limits import Limits
 from service.access.schemas import Entry, Key
 from service.access.scopes import Scope
@@ -48,7 +47,11 @@ def _keys(opened: Open) -> typer.Typer:
     ) -> None:
         """Makes a key and prints it; it cannot be had again."""
         until = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        with opened(data_dir) as (_, database), database.write() as session:
+        with (
+            opened(data_dir) as (_, database),
+            operator("create_key", tenant),
+            database.write() as session,
+        ):
             made = service.create_key(
                 session,
                 tenant=tenant,
@@ -65,13 +68,16 @@ def _keys(opened: Open) -> typer.Typer:
         """Prints keys as JSON, newest first, one a line."""
         with opened(data_dir) as (_, database), database.read() as session:
             found, _more = repository.page(session, tenant, after=None, limit=MOST)
-            _print(Key.of(record) for record in found)
+            for record in found:
+                typer.echo(Key.of(record).model_dump_json())
 
     @keys.command()
     def revoke(key_id: str, data_dir: DataDir = None) -> None:
         """Refuses a key from now on; running services notice within five seconds."""
         with opened(data_dir) as (_, database), database.write() as session:
-            service.revoke_key(session, None, key_id)
+            whose = repository.get(session, None, key_id).tenant
+            with operator("revoke_key", whose):
+                service.revoke_key(session, whose, key_id)
 
     return keys
 
@@ -82,7 +88,7 @@ def _tenants(opened: Open) -> typer.Typer:
     @tenants.command()
     def create(name: str, data_dir: DataDir = None) -> None:
         """Makes a tenant; its keys are made with `keys create --tenant`."""
-        with opened(data_dir) as (_, database):
+        with opened(data_dir) as (_, database), operator("create_tenant", name):
             service.create_tenant(database, name)
 
     @tenants.command("list")
@@ -112,9 +118,12 @@ def _tenants(opened: Open) -> typer.Typer:
             "stored_bytes": stored_bytes,
         }
         own = {limit: value for limit, value in given.items() if value is not None}
-        with opened(data_dir) as (_, database), database.write() as session:
-            record = repository.get_tenant(session, name, lock=True)
-            record.limits = own or None
+        with (
+            opened(data_dir) as (_, database),
+            operator("limit_tenant", name),
+            database.write() as session,
+        ):
+            service.limit_tenant(session, name, own)
 
     return tenants
 
@@ -132,12 +141,8 @@ def _audit(opened: Open) -> typer.Typer:
         """Prints entries as JSON, newest first, one a line; strangers' too."""
         with opened(data_dir) as (_, database), database.read() as session:
             found, _more = audit.page(session, tenant, after=after, limit=limit)
-            _print(Entry.of(record) for record in found)
+            for record in found:
+                entry = Entry.of(record).model_dump(mode="json")
+                typer.echo(json.dumps(entry | {"tenant": record.tenant}))
 
     return shown
-
-
-def _print(rows: Any) -> None:  # noqa: ANN401 - an iterable of models
-    row: BaseModel
-    for row in rows:
-        typer.echo(row.model_dump_json())

@@ -99,7 +99,7 @@ class Entry(BaseModel):
     ]
     target: Annotated[str | None, Field(description="id or name of what it was about")]
     status: Annotated[int, Field(description="of the answer", examples=[204])]
-    address: Annotated[str | None, Field(description="where the connection came from")]
+    address: Annotated[str | None, Field(description="of the connection; null: at the host")]
     request_id: str | None
     created_at: datetime
 

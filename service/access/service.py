@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -47,7 +47,7 @@ def create_key(
         requests_per_second=requests_per_second,
         created_at=moment,
         created_by=created_by,
-        expires_at=expires_at,
+        expires_at=expires_at and expires_at.astimezone(UTC),
     )
     session.add(record)
     session.flush()
@@ -74,8 +74,17 @@ def create_tenant(database: Database, name: str) -> None:
     try:
         with database.write() as session:
             repository.add_tenant(session, name)
+            audit.note(session, name, 201)
     except IntegrityError:
         raise ConflictError(f"there is a tenant {name!r} already") from None
+
+
+def limit_tenant(session: Session, name: str, own: dict[str, float]) -> None:
+    """Gives it limits of its own in place of those that it had; the others are the settings'.
+    Raises NotFoundError."""
+    record = repository.get_tenant(session, name, lock=True)
+    record.limits = own or None
+    audit.note(session, name, 200)
 
 
 def usage(session: Session, caller: Caller) -> Usage:

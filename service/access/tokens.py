@@ -24,6 +24,8 @@ _FORM = re.compile(
     rf"{PREFIX}_([0-9a-hjkmnp-tv-z]{{26}})_[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECK_LENGTH}}}"
 )
 
+_ANY = re.compile(rf"{PREFIX}_[0-9a-z]{{26}}_[0-9A-Za-z]{{0,{_SECRET_LENGTH + _CHECK_LENGTH}}}")
+
 
 @dataclass(frozen=True)
 class Token:
@@ -55,6 +57,11 @@ def parse(text: str) -> Token | None:
     if found is None or text[-_CHECK_LENGTH:] != _checksum(text[:-_CHECK_LENGTH]):
         return None
     return Token(KIND + found[1], digest(text))
+
+
+def without_secrets(text: str) -> str:
+    """The text with ``np_***`` in place of whatever may be a key."""
+    return _ANY.sub(f"{PREFIX}_***", text)
 
 
 def _checksum(text: str) -> str:

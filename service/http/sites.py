@@ -29,6 +29,8 @@ _SHOWN = (
     "Inference-Header-Content-Length",
     "Location",
     "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "X-Request-ID",
 )
