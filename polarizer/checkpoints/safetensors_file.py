@@ -49,6 +49,8 @@ def tensor_from(data: bytearray, dtype: torch.dtype, name: str) -> Tensor:
     """A flat tensor over little-endian bytes, which it keeps; ``name`` is for the error."""
     if not data:
         return torch.empty(0, dtype=dtype)
+    if len(data) % dtype.itemsize:
+        raise ModelFormatError(f"{shown(name)} does not have a whole number of values")
     if dtype is torch.bool and torch.frombuffer(data, dtype=torch.uint8).max() > 1:
         raise ModelFormatError(f"{shown(name)} is of type bool and holds other than 0 and 1")
     return torch.frombuffer(data, dtype=dtype)

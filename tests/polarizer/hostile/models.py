@@ -154,6 +154,9 @@ MEMORY: dict[str, Make] = {
     "a view without strides": _weights(a=tensor(Storage("0", 4), (2, 2), (1,))),
     "a view of sizes that are no numbers": _weights(a=tensor(Storage("0", 4), ("a",), (1,))),
     "a storage larger than its record": _weights(a=tensor(Storage("0", _HUGE))),
+    "a storage of two and a half numbers": lambda _: archive(
+        dumped({"a": tensor(Storage("0", 2))}), {"data/0": bytes(10)}
+    ),
     "a storage of another type": _weights(a=tensor(Storage("0", 4, "DoubleStorage"))),
     "a storage that is not there": _weights(a=tensor(Storage("1", 4))),
     "a storage outside of the archive": _weights(a=tensor(Storage("../../etc/passwd", 4))),
