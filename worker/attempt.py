@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from service.defenses.report import InputFacts, Role
 from service.defenses.states import Stage
 from service.records import DefenseRecord
 from service.settings import Settings
-from worker.events import FailedEvent
+from worker.events import DISK_FULL, FailedEvent
 from worker.inputs import fetch_inputs
 from worker.job import ALARM_FILE, Job, Limits, may_use_gpu
 from worker.lease import LeaseKeeper
@@ -40,6 +42,11 @@ and 64 MiB."""
 
 FOLDER_FACTOR = 3
 """The artefact, its unfinished copy, and the alarm's weights; the inputs lie there too."""
+
+ENDED_WITH_WORKER = frozenset({signal.SIGTERM, signal.SIGINT})
+NOTICE_SECONDS = 1.0
+"""systemd sends these to every process of a worker: then the child's end is no failure, and the
+worker hears of it in a moment."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Attempt:
 
         try:
             ending = supervise(child, on_event=self._rows.take, tick=tick)
+            if ending.said is None and -ending.status in ENDED_WITH_WORKER:
+                self._keeper.pause(NOTICE_SECONDS)
             self._rows.flush()
             child.refusals.finish()
             watch.check_at_the_end()
@@ -90,6 +99,8 @@ class Attempt:
             return FailedEvent(code=error.code, message=str(error))
         if ending.failure is not None:
             _log_failure(child, ending)
+            if ending.failure.code == DISK_FULL:  # no fault of the job's
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return ending.failure
 
     def _prepare(self) -> Job:

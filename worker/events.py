@@ -15,6 +15,9 @@ from service.defenses.report import Numbers, Share, Text
 MAX_LINE = 16 << 10
 """Bytes of one line; longer ones are dropped unread."""
 
+DISK_FULL = "disk-full"
+"""The code of a failure that the job is not to blame for."""
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Code = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
 

@@ -205,6 +205,39 @@ def test_a_shutdown_gives_the_job_back(
     wait_until(lambda: is_gone(pid))
 
 
+def test_a_child_that_is_told_to_end_with_its_worker_has_not_failed(
+    bench: Bench, background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As systemd does it. Which of the two hears of it first is chance."""
+    monkeypatch.setattr("worker.attempt.NOTICE_SECONDS", 60.0)
+    defense = bench.queued()
+    running = background(bench.runner("is_told_to_end").run, defense)
+    wait_until(lambda: bench.events(defense, "stage")[1:])
+    bench.shutdown.set()
+    running.join(60)
+    assert bench.row(defense).status == Status.QUEUED
+
+
+def test_a_child_that_somebody_ended_has_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.attempt.NOTICE_SECONDS", 0.0)
+    defense = bench.queued()
+    bench.runner("is_told_to_end").run(defense)
+    code, message = failure(bench, defense)
+    assert code == "child-crashed"
+    assert "SIGTERM" in message
+
+
+def test_a_full_disk_is_no_fault_of_the_job(bench: Bench) -> None:
+    defense = bench.queued()
+    runner = bench.runner("finds_the_disk_full", max_attempts=2)
+    runner.run(defense)
+    assert bench.row(defense).status == Status.QUEUED
+    runner.run(defense)
+    assert failure(bench, defense)[0] == "unavailable"
+
+
 def test_no_job_is_taken_while_shutting_down(bench: Bench) -> None:
     defense = bench.queued()
     bench.shutdown.set()
@@ -232,10 +265,10 @@ def test_a_cancel_at_the_last_moment_wins(bench: Bench, monkeypatch: pytest.Monk
     defense = bench.queued()
     keep = bench.blobs.__class__.keep
 
-    def cancel_first(self, path, sha256):  # type: ignore[no-untyped-def]
+    def cancel_first(self, path, sha256, **owner):  # type: ignore[no-untyped-def]
         if bench.row(defense).status == Status.RUNNING:
             bench.cancel(defense)
-        return keep(self, path, sha256)
+        return keep(self, path, sha256, **owner)
 
     monkeypatch.setattr(bench.blobs.__class__, "keep", cancel_first)
     bench.runner().run(defense)
