@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from client.command import defending, gating, jobs, keys, models
+from client.command import defending, gating, jobs, keys, models, purifying, starting
 from client.command.base import Given, Session
 from client.command.screen import Screen
 from client.configuration import our_version
@@ -73,6 +73,8 @@ jobs.register(app)
 models.register(app)
 gating.register(app)
 keys.register(app)
+purifying.register(app)
+starting.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,7 +12,7 @@ from client.clients import Polarizer
 from client.command.base import Session, command, session_of
 from client.command.following import OnInterrupt, follow, terminated_as_interrupted
 from client.command.gating import checked, require_conditions, show_verdict
-from client.command.options import config_of, description_of, target_of
+from client.command.options import config_of, description_of, target_of, weights_of
 from client.command.outcomes import Exit
 from client.command.outputs import Outputs, Values, keep_results, write_result, write_values
 from client.command.progress import reporter
@@ -48,7 +48,7 @@ def defend(
     context: typer.Context,
     model: Annotated[
         str,
-        typer.Argument(help="the suspect model: a file, s3://bucket/key, or an upload's id"),
+        typer.Argument(help="the suspect model: a file or folder, s3://bucket/key, an upload's id"),
     ],
     clean: Annotated[
         str,
@@ -64,15 +64,19 @@ def defend(
         str | None, typer.Option(help="where the trigger leads: name or index; with --triggered")
     ] = None,
     description: Annotated[
-        Path | None,
-        typer.Option(help="JSON: architecture, input, classes [model.json beside the model]"),
+        str | None,
+        typer.Option(
+            help="JSON or its file: architecture, input, classes [model.json beside MODEL]"
+        ),
     ] = None,
     method: Annotated[
         str | None,
         typer.Option(help="auto, stage, deep, npd, r-cnpd, e-cnpd or a-cnpd [auto]"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random")] = None,
-    config: Annotated[Path | None, typer.Option(help="JSON or TOML with hyper-parameters")] = None,
+    config: Annotated[
+        str | None, typer.Option(help="hyper-parameters: JSON, or a JSON or TOML file")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="one hyper-parameter; may be repeated"),
@@ -116,7 +120,7 @@ def defend(
     conditions = require_conditions(require or [])
     if not wait and (out or conditions):
         raise InputError("--no-wait leaves nothing for --out and --require to act on")
-    source = Source.parse(model)
+    source = weights_of(Source.parse(model))
     asked: dict[str, Any] = {
         "model": source,
         "clean": clean,

@@ -12,35 +12,67 @@ from client.errors import InputError
 from client.sources import Source
 
 BESIDE = "model.json"
+USUAL = "model.safetensors"
+WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".onnx")
 
 
 def read_object(path: Path, what: str) -> dict[str, Any]:
     """A JSON or TOML object. Raises InputError, which names the file."""
     try:
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(f"{what} {path}: {error}") from error
+    return _parsed(text, f"{what} {path}", toml=path.suffix == ".toml")
+
+
+def _parsed(text: str, what: str, *, toml: bool = False) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(text) if toml else json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{what}: {error}") from error
     if not isinstance(found, dict):
-        raise InputError(f"{what} {path}: it holds no object")
+        raise InputError(f"{what}: it is no object")
     return found
 
 
-def description_of(model: Source, given: Path | None) -> dict[str, Any] | None:
-    """The description that was named, or ``model.json`` beside the model; else None: some files
-    describe themselves."""
-    if given is not None:
-        return read_object(given, "--description")
+def given_object(given: str, what: str) -> dict[str, Any]:
+    """An object that was given itself, or by its file. Raises InputError."""
+    if given.lstrip().startswith("{"):
+        return _parsed(given, what)
+    return read_object(Path(given), what)
+
+
+def weights_of(model: Source) -> Source:
+    """The file that was meant, where a folder with one file of weights was named. Raises
+    InputError."""
+    folder = model.path
+    if folder is None or not folder.is_dir():
+        return model
+    usual = folder / USUAL
+    if usual.is_file():
+        return Source(path=usual)
+    found = sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS)
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise InputError(f"{folder} holds no {USUAL}, and not one file of weights ({names})")
+    return Source(path=found[0])
+
+
+def description_of(model: Source, given: str | None) -> dict[str, Any] | None:
+    """The description that was given, itself or by its file, or ``model.json`` beside the model;
+    else None: some files describe themselves."""
+    if given:
+        return given_object(given, "--description")
     beside = model.path.parent / BESIDE if model.path else None
     return read_object(beside, "the description") if beside and beside.is_file() else None
 
 
 def config_of(
-    file: Path | None, pairs: Sequence[str], **named: str | int | None
+    given: str | None, pairs: Sequence[str], **named: str | int | None
 ) -> dict[str, Any] | None:
-    """Hyper-parameters: of the file, over them those of ``--set``, over these named options; None
-    leaves them to the service."""
-    config = read_object(file, "--config") if file else {}
+    """Hyper-parameters: those given, themselves or by their file; over them those of ``--set``,
+    over these the named options. None leaves them to the service."""
+    config = given_object(given, "--config") if given else {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not name:

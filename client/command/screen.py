@@ -50,15 +50,15 @@ class Screen:
     def say(self, message: str) -> None:
         """A line about what goes on."""
         if not self.quiet:
-            self.err.print(Text(shown(message)))
+            self.err.print(Text(shown(message)), soft_wrap=True)
 
     def complain(self, message: str) -> None:
         """A line about what went wrong; said even when quiet."""
-        self.err.print(Text.assemble(("polarizer: ", "bold red"), shown(message)))
+        self.err.print(Text.assemble(("polarizer: ", "bold red"), shown(message)), soft_wrap=True)
 
     def line(self, message: str = "", *, style: str = "") -> None:
         """A line of the result."""
-        self.out.print(Text(shown(message), style=style))
+        self.out.print(Text(shown(message), style=style), soft_wrap=True)
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
@@ -67,7 +67,7 @@ class Screen:
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
             justify = "right" if column in right else "left"
-            table.add_column(column, justify=justify, overflow="fold", no_wrap=column == "id")  # type: ignore[arg-type]
+            table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column == "id")  # type: ignore[arg-type]
         for row in rows:
             table.add_row(*(Text(shown(cell)) for cell in row))
         self.out.print(table)
@@ -76,7 +76,8 @@ class Screen:
         """Names and values, one a line."""
         width = max(map(len, facts), default=0)
         for name, value in facts.items():
-            self.out.print(Text.assemble((f"{name:<{width}}  ", "bold"), shown(value)))
+            line = Text.assemble((f"{name:<{width}}  ", "bold"), shown(value))
+            self.out.print(line, soft_wrap=True)
 
 
 def shown(value: object) -> str:

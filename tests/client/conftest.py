@@ -98,7 +98,7 @@ def serving(folder: Path) -> Iterator[str]:
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve", "--port", "0"],
+            [sys.executable, "-m", "client", "serve", "--port", "0"],
             env=environment,
             cwd=folder,
             stdout=subprocess.PIPE,

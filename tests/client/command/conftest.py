@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -140,8 +141,14 @@ def terminal(*arguments: object, **environment: str) -> Iterator[Terminal]:
         os.close(ours)
 
 
+def heed_interrupts() -> None:
+    """Whoever started the tests in the background made them deaf to SIGINT, and us with them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _take_terminal() -> None:
     """So that Ctrl-C, typed there, becomes a signal."""
+    heed_interrupts()
     import fcntl
     import termios
 
