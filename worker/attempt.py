@@ -27,7 +27,7 @@ from worker.job import ALARM_FILE, Job, Limits, may_use_gpu
 from worker.lease import LeaseKeeper
 from worker.memory import job_memory
 from worker.outcome import Failed, Outcome, Succeeded
-from worker.patience import patiently
+from worker.patience import AT_THE_END, patiently
 from worker.process import Child, running
 from worker.results import digest_of, read_report, take_artefact
 from worker.rows import EventRows
@@ -172,7 +172,11 @@ class Attempt:
     def _keep(self, path: Path, sha256: str) -> str:
         self._keeper.check()
         blobs, tenant = self._tools.blobs, self._tenant
-        return patiently(lambda: blobs.keep(path, sha256, tenant=tenant), pause=self._keeper.pause)
+        return patiently(
+            lambda: blobs.keep(path, sha256, tenant=tenant),
+            pause=self._keeper.pause,
+            more=AT_THE_END,
+        )
 
 
 def _cores() -> int:

@@ -20,17 +20,24 @@ PAUSES: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 15, 15)
 """Seconds between tries, a minute in all; each more or less, so that what was waiting does not come
 back at once."""
 
+AT_THE_END = 36
+"""How many more of the last pause (nine minutes) when a job's work is done and only its result is
+to be written: hours may have gone into it."""
+
 JITTER = 0.25
 
 Result = TypeVar("Result")
 
 
-def patiently(action: Callable[[], Result], *, pause: Callable[[float], None]) -> Result:
-    """The result of ``action``, tried again after each of ``PAUSES`` while something is away.
+def patiently(
+    action: Callable[[], Result], *, pause: Callable[[float], None], more: int = 0
+) -> Result:
+    """The result of ``action``, tried again after each of ``PAUSES``, and ``more`` times after the
+    last of them, while something is away.
 
     Raises what the last try raised; LostBlobError and other errors at once.
     """
-    for seconds in PAUSES:
+    for seconds in (*PAUSES, *PAUSES[-1:] * more):
         try:
             return action()
         except LostBlobError:

@@ -23,7 +23,7 @@ from worker.attempt import Attempt, Tools
 from worker.inputs import InputError
 from worker.lease import LeaseKeeper, Stop, StoppedError
 from worker.outcome import Cancelled, Failed, GivenBack, Lost, Outcome
-from worker.patience import AWAY, DATABASE_ERRORS, patiently
+from worker.patience import AT_THE_END, AWAY, DATABASE_ERRORS, patiently
 from worker.process import CHILD
 from worker.results import BadResultError
 from worker.workplace import Workplace
@@ -131,7 +131,7 @@ class Runner:
     def _settle(self, lease: Lease, outcome: Outcome) -> None:
         name = type(outcome).__name__.lower()
         try:
-            patiently(lambda: self._write(lease, outcome), pause=time.sleep)
+            patiently(lambda: self._write(lease, outcome), pause=time.sleep, more=AT_THE_END)
         except LostLeaseError:
             self._settle_lost(lease, outcome)
         except AWAY as error:

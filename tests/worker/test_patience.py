@@ -24,8 +24,8 @@ class Failing:
             raise self.error
         return "done"
 
-    def patiently(self) -> str:
-        return patiently(self, pause=self.pauses.append)
+    def patiently(self, more: int = 0) -> str:
+        return patiently(self, pause=self.pauses.append, more=more)
 
 
 @pytest.mark.parametrize("error", [UnavailableError("away"), OSError(28, "No space left")])
@@ -43,6 +43,12 @@ def test_it_gives_up_in_the_end() -> None:
     with pytest.raises(UnavailableError):
         action.patiently()
     assert action.calls == len(PAUSES) + 1
+
+
+def test_it_is_more_patient_when_much_is_at_stake() -> None:
+    action = Failing(UnavailableError("away"), len(PAUSES) + 3)
+    assert action.patiently(more=3) == "done"
+    assert min(action.pauses[-3:]) >= PAUSES[-1] * (1 - JITTER)
 
 
 @pytest.mark.parametrize("error", [LostBlobError("gone"), ValueError("a bug")])

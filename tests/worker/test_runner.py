@@ -332,12 +332,13 @@ def _refuses(bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str, times: 
     monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01))
 
 
-@pytest.mark.parametrize("method", ["read", "put"])
-def test_a_store_that_is_away_for_a_moment_does_no_harm(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
+@pytest.mark.parametrize(("method", "times"), [("read", 2), ("put", 2), ("put", 30)])
+def test_a_store_that_is_away_for_a_while_does_no_harm(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str, times: int
 ) -> None:
+    """For longer when the work is done than before it is begun."""
     defense = bench.queued()
-    _refuses(bench, monkeypatch, method, 2)
+    _refuses(bench, monkeypatch, method, times)
     bench.runner().run(defense)
     assert bench.row(defense).status == Status.SUCCEEDED
 
@@ -358,20 +359,21 @@ def test_a_store_that_stays_away_costs_an_attempt(
     assert "2 attempts" in message
 
 
+@pytest.mark.parametrize("times", [1, 30])
 def test_a_database_that_is_away_at_the_end_is_waited_for(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     defense = bench.queued()
     monkeypatch.setattr(patience, "PAUSES", (0.01, 0.01))
     succeed, tries = lifecycle.succeed, []
 
-    def away_once(*arguments, **keywords):  # type: ignore[no-untyped-def]
+    def away(*arguments, **keywords):  # type: ignore[no-untyped-def]
         tries.append(1)
-        if len(tries) == 1:
+        if len(tries) <= times:
             raise patience.DATABASE_ERRORS[0]("COMMIT", {}, OSError("server closed the connection"))
         succeed(*arguments, **keywords)
 
-    monkeypatch.setattr(lifecycle, "succeed", away_once)
+    monkeypatch.setattr(lifecycle, "succeed", away)
     bench.runner().run(defense)
     assert bench.row(defense).status == Status.SUCCEEDED
     assert len(bench.models()) == 1
