@@ -16,7 +16,7 @@ Weight = Annotated[float, Field(ge=0, le=100)]
 class Method(StrEnum):
     """How the polarizers sit in the network."""
 
-    AUTO = "auto"  # stage where it is seen to close a door, deep otherwise
+    AUTO = "auto"  # deep, and less of it where that is seen to close a door
     DEEP = "deep"  # every weight, against patterns and warps that are shared by all images
     STAGE = "stage"  # on every convolution (or linear layer) of the last stage, folded afterwards
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer
@@ -114,10 +114,10 @@ more accuracy and left more of the attack, with r-cnpd on digits (docs/method.md
 class PurifyConfig(BaseModel):
     """Settings of :func:`polarizer.purify`; the defaults are what we measured to be best.
 
-    The defaults of the fields are those of ``stage``, which ``auto`` begins with. With
-    ``method="npd"`` whatever is not given takes the published value instead (``PUBLISHED_NPD``),
-    with ``deep`` that of ``DEEP`` and with the class-conditioned methods that of ``CONDITIONED``,
-    so that a dumped configuration says what was really used; for ``auto`` the report does.
+    The defaults of the fields are those of ``stage``. With ``auto`` and ``deep`` whatever is not
+    given takes the value in ``DEEP`` instead, with ``method="npd"`` the published one
+    (``PUBLISHED_NPD``) and with the class-conditioned methods that of ``CONDITIONED``, so that a
+    dumped configuration says what was really used.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -161,6 +161,11 @@ class PurifyConfig(BaseModel):
     margin_weight: Weight = 0.2
     target_weight: Weight = 0.2
 
+    strength: Annotated[
+        float,
+        Field(gt=0, le=1, description="part of deep's change that is kept; the rest is taken back"),
+    ] = 1.0
+
     check_every: Annotated[
         int,
         Field(
@@ -178,10 +183,10 @@ class PurifyConfig(BaseModel):
     def _published_settings(cls, given: Any) -> Any:  # noqa: ANN401
         if not isinstance(given, dict):
             return given
-        method = given.get("method")
+        method = given.get("method", Method.AUTO)
         if method == Method.NPD:
             return PUBLISHED_NPD | given
-        if method == Method.DEEP:
+        if method in (Method.AUTO, Method.DEEP):
             return DEEP | given
         return CONDITIONED | given if method in CONDITIONING else given
 
@@ -191,6 +196,8 @@ class PurifyConfig(BaseModel):
             raise ValueError("layers must be unique")
         if self.method.attaches and self.layers is not None and len(self.layers) != 1:
             raise ValueError(f"method {self.method} polarizes exactly one layer")
+        if self.strength < 1 and self.method not in (Method.AUTO, Method.DEEP):
+            raise ValueError(f"strength is of auto and deep; {self.method} keeps all of its change")
         if self.warmup_steps >= self.steps:
             raise ValueError("warmup_steps must be smaller than steps")
         return self

@@ -23,12 +23,12 @@ from polarizer.errors import (
     DivergenceError,
     ModelValueError,
 )
-from polarizer.escalation import Plan, reason_to_go_deep
+from polarizer.escalation import MILD, between, reason_for_all
 from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights
 from polarizer.optimisation import Passes, Problem, optimise, plain_passes
 from polarizer.perturbation import TriggerSearch, default_norm
-from polarizer.polarizers import polarized
+from polarizer.polarizers import polarizable_layer, polarized
 from polarizer.precision import multiplies_bfloat16
 from polarizer.progress import OnProgress, Progress, Started
 from polarizer.stages import last_stage, trace
@@ -41,8 +41,8 @@ class Purification:
     ``classifier`` is separate from the one given, lives on the CPU and, with ``method="stage"``,
     has the same keys. ``layers`` were polarized. ``held_out`` are the clean images that nothing was
     trained on; they chose the checkpoint. ``trigger_norm`` is the bound that was really used.
-    ``config`` is what was really done: with ``method="auto"`` that of the method it came to, and
-    ``escalation`` then says in words why the mild one was not enough, if it was not.
+    ``config`` is what was really done: with ``method="auto"`` that of ``deep`` and the strength it
+    came to, and ``escalation`` then says in words why a part was not enough, if it was not.
     """
 
     classifier: Classifier
@@ -80,31 +80,32 @@ def purify(
     generator = generator or torch.Generator().manual_seed(config.seed)
     if config.method is not Method.AUTO:
         return _purify(classifier, clean, config, device, generator, tell)
-    return _escalating(classifier, clean, Plan.of(config), device, generator, tell)
+    return _escalating(classifier, clean, config, device, generator, tell)
 
 
 def _escalating(
     classifier: Classifier,
     clean: LabelledImages,
-    plan: Plan,
+    config: PurifyConfig,
     device: torch.device,
     generator: torch.Generator,
     tell: OnProgress,
 ) -> Purification:
-    """The mild repair, and the deep one of the same base unless the mild one closed a door."""
+    """The deep repair; a part of it, where that is seen to have closed a door."""
     began = time.monotonic()
-    first, second = plan.tellers(tell)
-    drawn = generator.get_state()
-    mild = _purify(classifier, clean, plan.mild, device, generator, first)
-    reason = reason_to_go_deep(
-        classifier, mild.classifier, clean, mild.held_out, device=device, generator=generator
-    )
-    result = mild
-    if reason is not None:
-        generator.set_state(drawn)  # so that the same images are held out
-        deep = _purify(classifier, clean, plan.deep, device, generator, second)
-        result = replace(deep, escalation=reason, steps=mild.steps + deep.steps)
-    return replace(result, seconds=time.monotonic() - began)
+    deep = config.model_copy(update={"method": Method.DEEP})
+    found = _purify(classifier, clean, deep, device, generator, tell)
+    if deep.strength > MILD:
+        mild = between(classifier, found.classifier, MILD / deep.strength)
+        reason = reason_for_all(
+            classifier, mild, clean, found.held_out, device=device, generator=generator
+        )
+        if reason is None:
+            deep = deep.model_copy(update={"strength": MILD})
+            found = replace(found, classifier=mild, config=deep)
+        else:
+            found = replace(found, escalation=reason)
+    return replace(found, seconds=time.monotonic() - began)
 
 
 def _purify(
@@ -132,6 +133,8 @@ def _purify(
         steps = optimise(problem, polarizers, training, held_out, config, generator, tell)
         _check_finite(polarizers)
     _lay_out(repaired.to("cpu"), torch.contiguous_format)
+    if config.strength < 1:
+        repaired = between(classifier, repaired, config.strength)
     return Purification(
         repaired, config, layers, search.norm, held_out, steps, time.monotonic() - began
     )
@@ -160,8 +163,8 @@ def _polarizers(
     """What is trained, in place in ``classifier``; frozen again afterwards."""
     module, method = classifier.module, config.method
     if method is Method.DEEP:
-        trained = [classifier if config.layers is None else module.get_submodule(n) for n in layers]
-        yield nn.ModuleList(dict.fromkeys(trained)).requires_grad_()
+        named = [polarizable_layer(module, name) for name in config.layers or ()]
+        yield nn.ModuleList(dict.fromkeys(named or [classifier])).requires_grad_()
     elif method.attaches:
         wrapper = attach(module, layers[0], method, classes=classes, generator=generator)
         yield nn.ModuleList([wrapper.polarizer])

@@ -7,7 +7,7 @@ import torch
 
 import polarizer.purification
 from polarizer.config import Method, PurifyConfig
-from polarizer.escalation import Plan
+from polarizer.escalation import MILD, between
 from polarizer.progress import Checked, Progress, Started, StepDone
 from polarizer.purification import Purification, purify
 from tests.polarizer.networks import some_images, tiny_classifier
@@ -16,36 +16,55 @@ AUTO = PurifyConfig(method="auto", steps=4, batch_size=8, check_every=2, seed=3,
 
 
 def repaired(monkeypatch: pytest.MonkeyPatch, against: str | None, **given: Any) -> Purification:
-    monkeypatch.setattr(polarizer.purification, "reason_to_go_deep", lambda *_, **__: against)
+    monkeypatch.setattr(polarizer.purification, "reason_for_all", lambda *_, **__: against)
     return purify(tiny_classifier(), some_images(60), AUTO, **given)
 
 
-def test_what_is_said_goes_to_the_mild_repair_and_what_both_share_to_both() -> None:
-    plan = Plan.of(AUTO)
-
-    assert plan.mild == AUTO.model_copy(update={"method": Method.STAGE})
-    assert plan.deep == PurifyConfig(method="deep", seed=3, holdout=0.2, steps=4, batch_size=8)
+def deep(strength: float) -> Purification:
+    config = AUTO.model_copy(update={"method": Method.DEEP, "strength": strength})
+    return purify(tiny_classifier(), some_images(60), config)
 
 
-def test_a_repair_that_held_is_the_mild_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_door_that_a_part_of_the_change_closes_gets_that_part(monkeypatch: pytest.MonkeyPatch) -> None:
     result = repaired(monkeypatch, None)
 
-    alone = purify(tiny_classifier(), some_images(60), Plan.of(AUTO).mild)
-    states = result.classifier.state_dict(), alone.classifier.state_dict()
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    assert result.config.method is Method.STAGE
+    assert_same(result, deep(MILD))
+    assert (result.config.method, result.config.strength) == (Method.DEEP, MILD)
     assert result.escalation is None
 
 
-def test_otherwise_the_deep_one_starts_anew_from_the_base(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_otherwise_it_keeps_what_deep_does(monkeypatch: pytest.MonkeyPatch) -> None:
     result = repaired(monkeypatch, "a door is open")
 
-    assert result.config.method is Method.DEEP
+    assert_same(result, deep(AUTO.strength))
+    assert (result.config.method, result.config.strength) == (Method.DEEP, AUTO.strength)
     assert result.escalation == "a door is open"
-    assert result.layers == ("entry", "down", "depthwise", "head")
-    assert result.steps == 4 + 4
+
+
+def test_who_asks_for_little_is_not_examined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polarizer.purification, "reason_for_all", lambda *_, **__: 1 / 0)
+
+    weak = AUTO.model_copy(update={"strength": 0.25})
+    result = purify(tiny_classifier(), some_images(60), weak)
+
+    assert result.config.strength == 0.25
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+def test_between_is_on_the_line(strength: float) -> None:
+    base, end = tiny_classifier(), deep(1).classifier
+
+    found = between(base, end, strength).state_dict()
+
+    for name, value in base.state_dict().items():
+        expected = value + strength * (end.state_dict()[name] - value)
+        assert torch.allclose(found[name].double(), expected.double(), atol=1e-6), name
+
+
+def assert_same(one: Purification, other: Purification) -> None:
+    states = one.classifier.state_dict(), other.classifier.state_dict()
+    for name, value in states[0].items():
+        assert torch.allclose(value.double(), states[1][name].double(), atol=1e-6), name
 
 
 @pytest.mark.parametrize("against", [None, "it is open"])
@@ -56,10 +75,10 @@ def test_progress_never_goes_back(monkeypatch: pytest.MonkeyPatch, against: str 
 
     done = [event.step for event in events if isinstance(event, StepDone | Checked)]
     assert done == sorted(done)
-    assert {event.steps for event in events if isinstance(event, Started | StepDone)} == {8}
+    assert {event.steps for event in events if isinstance(event, Started | StepDone)} == {4}
 
 
 def test_the_examination_is_asked_with_clean_images_alone() -> None:
     result = purify(tiny_classifier(), some_images(60), AUTO)
 
-    assert result.config.method in (Method.STAGE, Method.DEEP)
+    assert result.config.method is Method.DEEP

@@ -307,4 +307,4 @@ def test_a_handful_of_images_is_enough_to_run(count: int) -> None:
     escalated = purify(tiny_classifier(), some_images(count), AUTO)
 
     assert result.steps == 4
-    assert escalated.steps == 8
+    assert escalated.steps == 4
