@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy.exc import OperationalError
 
@@ -35,13 +37,28 @@ def _work(settings: Settings) -> int:
 
     configure_logging(settings)
     try:
-        check_sandbox(settings.sandbox)
-        return run_worker(settings)
+        with _leaving_when_told():
+            check_sandbox(settings.sandbox)
+            return run_worker(settings)
     except (SandboxError, SchemaError) as error:
         sys.stderr.write(f"{error}\n")
     except OperationalError:
         sys.stderr.write("the database of POLARIZER_DATABASE_URL cannot be reached\n")
     return 1
+
+
+@contextmanager
+def _leaving_when_told() -> Iterator[None]:
+    """SIGTERM ends the process in order before Celery listens to it; there is no job then."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

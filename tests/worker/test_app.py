@@ -64,3 +64,31 @@ def test_health_is_that_of_a_worker_on_this_host(
 def test_the_worker_process_loads_no_torch() -> None:
     program = "import sys, worker.app, worker.__main__; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
+
+
+EARLY = """
+import os, signal, sys
+import celery
+def listens_in_a_moment(*_, **__):
+    print("starts", flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+celery.Celery.Worker = listens_in_a_moment
+from worker.__main__ import main
+sys.exit(main([]))
+"""
+
+
+def test_a_worker_that_is_told_to_stop_before_it_listens_leaves_in_order(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    Database(settings.database).migrate()
+    ended = subprocess.run(
+        [sys.executable, "-c", EARLY],
+        cwd=ROOT,
+        env={**os.environ, "POLARIZER_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "starts\n"), ended.stderr
+    assert not [path for path in settings.jobs_dir.iterdir() if path.is_dir()]
