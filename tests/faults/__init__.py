@@ -11,4 +11,5 @@ afterwards that nothing was lost: ``make faults``, or ``python -m tests.faults``
 | ``faults.py``, ``schedule.py`` | what is done to the parts, and when |
 | ``audit.py``, ``evidence.py`` | what must be true of the database and the store in the end |
 | ``migrations.py`` | a migration that is killed at every step |
+| ``backup.py`` | a backup, restored elsewhere and audited again |
 """

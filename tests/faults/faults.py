@@ -99,7 +99,7 @@ def _at_step(point: Point, action: str, stack: Stack, chance: random.Random) -> 
     arm(stack.control, point.name, action)
     try:
         if point.name in ("reaping", "reaped-not-woken"):
-            _pick(stack, "worker", chance).crash()  # so that there is something to reap
+            _crash_at_work(stack)  # so that there is something to reap
         pid = _await_taker(stack, point)
         for part in stack.parts.values():
             if pid is not None and part.pid == pid:
@@ -108,6 +108,17 @@ def _at_step(point: Point, action: str, stack: Stack, chance: random.Random) -> 
     finally:
         disarm(stack.control, point.name)
         _start_all(stack)
+
+
+def _crash_at_work(stack: Stack) -> None:
+    """Kills the first worker that is seen to have a child."""
+    deadline = time.monotonic() + STEP_SECONDS
+    while time.monotonic() < deadline:
+        for worker in stack.workers:
+            if psutil.Process(worker.pid).children():
+                worker.crash()
+                return
+        time.sleep(0.02)
 
 
 def _await_taker(stack: Stack, point: Point) -> int | None:

@@ -68,7 +68,7 @@ class Client:
         self._actions = [
             (self._follow, 6),
             (self._look_at_events, 3),
-            (self._cancel, 1),
+            (self._cancel, 0.15),
             (self._forget, 2),
             (self._repeat, 1),
             (self._download, 3),
@@ -101,7 +101,7 @@ class Client:
 
     def _light(self) -> Payload:
         size = self._chance.choice([20_000, 60_000, 200_000])
-        kinds = [0, 0, 0, 0, 0, 1, 1, 2, 3]
+        kinds = [0, 0, 0, 1, 1, 1, 1, 2, 3]
         seed = 10 * self._chance.randrange(1000) + self._chance.choice(kinds)
         request = {"description": DESCRIPTION, "config": {"seed": seed}}
         return Payload(self._chance.randbytes(size), CLEAN, request)

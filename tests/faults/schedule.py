@@ -26,7 +26,8 @@ from service.defenses.states import Status
 from service.records import DefenseRecord
 from service.storage import open_store
 from tests.faults.audit import audit
-from tests.faults.evidence import gather
+from tests.faults.backup import restored
+from tests.faults.evidence import Evidence, gather
 from tests.faults.faults import Fault, FaultError
 from tests.faults.load import Client, Payload
 from tests.faults.migrations import killed_migration
@@ -74,6 +75,7 @@ class Result:
     attempts: dict[int, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    restored: bool = False
     seconds: float = 0.0
 
     def summary(self, plan: Plan) -> dict[str, Any]:
@@ -90,6 +92,7 @@ class Result:
             "steps_that_nobody_came_by": dict(sorted(self.missed.items())),
             "answers_to_clients": self.answers,
             "left_at_the_end": self.counts,
+            "audited_again_after_backup_and_restore": self.restored,
             "violations": [str(violation) for violation in self.violations],
         }
 
@@ -206,6 +209,9 @@ def _settle(stack: Stack, database: Database, promises: Promises, result: Result
     Blobs(database, store).sweep(0)
     evidence = gather(database, store)
     result.violations += audit(evidence, promises)
+    if not result.violations:
+        result.violations += restored(stack, promises)
+        result.restored = True
     result.accepted = len(promises.jobs)
     result.unanswered = len(evidence.defenses.keys() - promises.jobs.keys())
     result.jobs = dict(Counter(str(fact.status) for fact in evidence.defenses.values()))
@@ -216,11 +222,21 @@ def _settle(stack: Stack, database: Database, promises: Promises, result: Result
     )
     result.counts = {
         "models": len(evidence.models),
+        "models_by_the_real_child": len(evidence.models) - _light_models(evidence),
         "uploads": len(evidence.uploads),
         "blobs": len(evidence.blobs),
         "stored_objects": len(evidence.stored),
         "events": sum(len(fact.events) for fact in evidence.defenses.values()),
     }
+
+
+def _light_models(evidence: Evidence) -> int:
+    blobs = (model.blob for model in evidence.models.values())
+    return sum(
+        evidence.stored[blob].first_line.startswith("def_")
+        for blob in blobs
+        if blob in evidence.stored
+    )
 
 
 def real_payloads(count: int) -> list[Payload]:

@@ -28,7 +28,7 @@ class PostgresServer(Server):
     def __init__(self, folder: Path, programs: Path, user: str | None) -> None:
         super().__init__(folder)
         self.user = user
-        self._programs = programs
+        self.programs = programs
         self._numbers = itertools.count()
 
     def url(self, database: str) -> str:
@@ -39,7 +39,7 @@ class PostgresServer(Server):
         """Make the cluster's files. Raises ``RuntimeError`` with initdb's message."""
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]
         done = subprocess.run(
-            [self._programs / "initdb", "--no-sync", f"--pgdata={self.folder}", *options],
+            [self.programs / "initdb", "--no-sync", f"--pgdata={self.folder}", *options],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -58,7 +58,7 @@ class PostgresServer(Server):
             "full_page_writes": "off",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        return [str(self._programs / "postgres"), "-D", str(self.folder), *options]
+        return [str(self.programs / "postgres"), "-D", str(self.folder), *options]
 
     def probe(self) -> None:
         self._execute("SELECT 1")
