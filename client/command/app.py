@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from client.command import defending, gating, jobs, keys, models, purifying, starting
+from client.command import defending, examining, gating, jobs, keys, models, purifying, starting
 from client.command.base import Given, Session
 from client.command.screen import Screen
 from client.configuration import our_version
@@ -75,6 +75,7 @@ gating.register(app)
 keys.register(app)
 purifying.register(app)
 starting.register(app)
+examining.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

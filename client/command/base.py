@@ -50,10 +50,10 @@ class Session:
             url=given.url, api_key=given.api_key, timeout=given.timeout, profile=given.profile
         )
 
-    def service(self) -> Polarizer:
+    def service(self, retries: Retries = PATIENT) -> Polarizer:
         """A client; use it in a ``with`` block."""
         found = self.configuration()
-        return Polarizer(found.url, found.api_key, timeout=found.timeout, retries=PATIENT)
+        return Polarizer(found.url, found.api_key, timeout=found.timeout, retries=retries)
 
 
 def session_of(context: typer.Context) -> Session:
