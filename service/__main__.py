@@ -1,10 +1,11 @@
-"""``python -m service``: migrate, api, serve, reap, keys, tenants, audit.
+"""``python -m service``: migrate, api, serve, check, reap, keys, tenants, audit.
 
 Exit codes: 0 done, 1 it cannot run (database, port, sandbox), 2 wrong settings or arguments.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from confinement import SandboxError
+from service import checking
 from service.access.commands import commands
 from service.access.opening import NobodyCouldComeError, require_somebody
 from service.app import build, create_app, housework
@@ -68,6 +70,15 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
         _migrate(settings)
         _require_startable(settings)
         _serve(settings, WorkerProcess(settings, worker_command()))
+
+
+@cli.command()
+def check(data_dir: DataDir = None) -> None:
+    """Say as JSON whether database, store and broker can be used from here; makes nothing."""
+    with _told_errors():
+        found = checking.check(_settings(data_dir=data_dir))
+    typer.echo(json.dumps(found))
+    sys.exit(0 if set(found.values()) == {"ok"} else 1)
 
 
 @cli.command()
