@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,17 @@ class Rate:
     name: str
     per_second: float
     burst: int
+
+    @cached_property
+    def kind(self) -> str:
+        """What comes before the colon of its name, for headers."""
+        return self.name.partition(":")[0]
+
+    @cached_property
+    def policy(self) -> str:
+        """As draft-ietf-httpapi-ratelimit-headers writes it."""
+        window = max(1, math.ceil(self.burst / self.per_second))
+        return f'"{self.kind}";q={self.burst};w={window}'
 
 
 @dataclass(frozen=True)

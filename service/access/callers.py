@@ -3,11 +3,14 @@ log. What runs for nobody (a worker, a command at the host) has no act."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 
+from service.access.buckets import Rate
 from service.access.limits import Limits
 from service.access.scopes import EVERYTHING, Scope
 
@@ -25,6 +28,21 @@ class Caller:
     limits: Limits | None = None
     requests_per_second: float | None = None
     """Of this key alone, below its tenant's."""
+
+    @cached_property
+    def rates(self) -> tuple[Rate, ...]:
+        """The key's first: what that refuses is not taken from the tenant."""
+        key = _rate(f"key:{self.key_id}", self.requests_per_second)
+        if self.limits is None:
+            return key
+        tenant = f"tenant:{self.tenant}"
+        return key + _rate(tenant, self.limits.requests_per_second, self.limits.request_burst)
+
+
+def _rate(name: str, per_second: float | None, burst: int = 0) -> tuple[Rate, ...]:
+    if not per_second:
+        return ()
+    return (Rate(name, per_second, burst or max(1, math.ceil(2 * per_second))),)
 
 
 ANONYMOUS = Caller(DEFAULT_TENANT, None, EVERYTHING)

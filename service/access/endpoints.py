@@ -30,7 +30,7 @@ def whoami(resources: ResourcesDep, caller: CallerDep) -> Myself:
         )
 
 
-@router.post("/keys", status_code=201, responses=responses())
+@router.post("/keys", status_code=201, responses=responses(409))
 async def create_key(
     new: NewKey, response: Response, resources: ResourcesDep, caller: CallerDep
 ) -> CreatedKey:

@@ -7,14 +7,16 @@ key of all are noticed within that time by every process, and at once by the one
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.access import repository, tokens
+from service.access.buckets import Bucket, Rate
 from service.access.callers import ANONYMOUS, Caller
-from service.access.errors import UnauthorizedError
+from service.access.errors import RateLimitedError, UnauthorizedError
 from service.access.limits import Limits
 from service.access.scopes import granted
 from service.access.uses import Uses
@@ -26,6 +28,8 @@ from service.settings import Settings
 SECONDS = 5.0
 MOST = 4096
 """Keys that are remembered, and as many ids that were asked for and are nobody's."""
+STRANGERS = Rate("strangers", per_second=50, burst=500)
+"""How often a process looks for keys that it has not seen."""
 
 _NEEDED = "this service asks for a key: send it as `Authorization: Bearer np_…`"
 _WRONG = "this is not a key of this service"
@@ -74,9 +78,11 @@ class Keyring:
         own_door = settings.allow_anonymous or is_loopback(settings.host)
         self._closed = settings.require_keys is True or not own_door
         self._open_until = 0.0
+        self._strangers = Bucket(STRANGERS, clock())
 
     async def caller(self, authorization: str | None) -> Caller:
-        """Whoever sent this ``Authorization`` header. Raises UnauthorizedError."""
+        """Whoever sent this ``Authorization`` header. Raises UnauthorizedError, RateLimitedError
+        (a key that was not seen yet, among very many)."""
         if authorization is None:
             await self._require_open()
             return ANONYMOUS
@@ -125,9 +131,19 @@ class Keyring:
             return None
         loading = self._loading.get(key_id)
         if loading is None:
+            if known is None:
+                self._require_patience()
             loading = self._loading[key_id] = asyncio.create_task(self._load(key_id))
             loading.add_done_callback(lambda _: self._loading.pop(key_id, None))
         return await asyncio.shield(loading)
+
+    def _require_patience(self) -> None:
+        """Keys that were never seen may not keep the database from those that were."""
+        if wait := self._strangers.take(self._clock()).wait:
+            raise RateLimitedError(
+                "many keys that nobody knows are being tried; try again",
+                retry_after=math.ceil(wait),
+            )
 
     async def _load(self, key_id: str) -> Known | None:
         good, bad, until = self._known, self._unknown, self._clock() + SECONDS

@@ -30,12 +30,11 @@ class Allowance:
     @property
     def headers(self) -> dict[str, str]:
         """As draft-ietf-httpapi-ratelimit-headers writes them."""
-        window = max(1, math.ceil(self.rate.burst / self.rate.per_second))
-        missing = (self.rate.burst - self.left) / self.rate.per_second
-        kind = self.rate.name.partition(":")[0]
+        rate = self.rate
+        full_in = max(0, math.ceil((rate.burst - self.left) / rate.per_second))
         return {
-            "RateLimit-Policy": f'"{kind}";q={self.rate.burst};w={window}',
-            "RateLimit": f'"{kind}";r={self.left};t={max(0, math.ceil(missing))}',
+            "RateLimit-Policy": rate.policy,
+            "RateLimit": f'"{rate.kind}";r={self.left};t={full_in}',
         }
 
 
@@ -57,7 +56,7 @@ class Rates:
     async def take(self, caller: Caller) -> Allowance | None:
         """Counts one request; None where nothing is limited. Raises RateLimitedError."""
         narrowest: Allowance | None = None
-        for rate in rates_of(caller):
+        for rate in caller.rates:
             taken = await self._take(rate)
             found = Allowance(rate, taken.left)
             if taken.wait:
@@ -78,19 +77,6 @@ class Rates:
                 self._alone_until = self._clock() + ALONE_SECONDS
                 log.warning("rates_counted_alone", error=str(error))
         return self._alone.take(rate, self._clock())
-
-
-def rates_of(caller: Caller) -> list[Rate]:
-    """The key's first: what it refuses is not taken from the tenant."""
-    found = []
-    if caller.requests_per_second:
-        burst = max(1, math.ceil(2 * caller.requests_per_second))
-        found.append(Rate(f"key:{caller.key_id}", caller.requests_per_second, burst))
-    if caller.limits and caller.limits.requests_per_second:
-        per_second = caller.limits.requests_per_second
-        burst = caller.limits.request_burst or max(1, math.ceil(2 * per_second))
-        found.append(Rate(f"tenant:{caller.tenant}", per_second, burst))
-    return found
 
 
 def _limited(allowance: Allowance, wait: float) -> RateLimitedError:

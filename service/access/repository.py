@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.database import now
@@ -85,8 +85,19 @@ def any_key(session: Session) -> bool:
 
 def any_usable_key(session: Session) -> bool:
     """Whether somebody could come in."""
-    good = or_(KeyRecord.expires_at.is_(None), KeyRecord.expires_at > now(session))
-    return bool(session.scalar(select(exists().where(KeyRecord.revoked_at.is_(None), good))))
+    return bool(session.scalar(select(exists().where(*_usable(session)))))
+
+
+def count_usable(session: Session, tenant: str) -> int:
+    """How many keys of the tenant are neither revoked nor expired."""
+    query = select(func.count()).select_from(KeyRecord)
+    query = query.where(KeyRecord.tenant == tenant, *_usable(session))
+    return session.scalar(query) or 0
+
+
+def _usable(session: Session) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    unexpired = or_(KeyRecord.expires_at.is_(None), KeyRecord.expires_at > now(session))
+    return KeyRecord.revoked_at.is_(None), unexpired
 
 
 def note_use(session: Session, used: Mapping[str, datetime]) -> None:

@@ -17,6 +17,7 @@ from service.errors import ConflictError, InvalidRequestError
 from service.ids import new_id
 from service.records import KeyRecord
 
+MOST_KEYS = 1000
 _TENANT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -30,9 +31,11 @@ def create_key(
     requests_per_second: float | None = None,
     created_by: str | None = None,
 ) -> CreatedKey:
-    """A new key, whose text nobody can have again. Raises InvalidRequestError, NotFoundError (no
-    such tenant)."""
+    """A new key, whose text nobody can have again. Raises InvalidRequestError, ConflictError
+    (there are too many), NotFoundError (no such tenant)."""
     repository.get_tenant(session, tenant)
+    if repository.count_usable(session, tenant) >= MOST_KEYS:
+        raise ConflictError(f"the tenant has {MOST_KEYS} keys that could be used; revoke some")
     moment = now(session)
     if expires_at is not None and expires_at <= moment:
         raise InvalidRequestError("expires_at: this moment has passed")

@@ -9,7 +9,7 @@ import pytest
 from tritonclient.http import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from service.access import tokens
+from service.access import service, tokens
 from service.access.scopes import Scope
 from service.records import KeyRecord
 from service.settings import Settings
@@ -107,6 +107,16 @@ def test_nonsense_makes_no_key(quiet_keys: Site, wrong: dict[str, object]) -> No
         before = admin.get("/v1/keys").json()
         problem(admin.post("/v1/keys", json=NEW | wrong), 422, "invalid-request")
         assert admin.get("/v1/keys").json() == before
+
+
+def test_a_tenant_has_so_many_keys_at_most(
+    admin: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_KEYS", 2)
+    made = admin.post("/v1/keys", json=NEW).json()
+    problem(admin.post("/v1/keys", json=NEW), 409, "conflict")
+    admin.delete(f"/v1/keys/{made['id']}").raise_for_status()
+    assert admin.post("/v1/keys", json=NEW).status_code == 201
 
 
 def test_refusals_come_before_the_body_is_read(small_site: Site, make_key: MakeKey) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy import event
 
 from service.access import keyring as keyrings
 from service.access import repository, service, tokens
+from service.access.buckets import Rate
 from service.access.callers import ANONYMOUS
-from service.access.errors import UnauthorizedError
+from service.access.errors import RateLimitedError, UnauthorizedError
 from service.access.keyring import SECONDS, Keyring
 from service.access.scopes import Scope
 from service.database import Database
@@ -169,6 +170,30 @@ def test_what_cannot_be_a_key_is_not_looked_up(
     with pytest.raises(UnauthorizedError, match="not a key"):
         asyncio.run(make_ring().caller(sent))
     assert queries == []
+
+
+def test_strangers_do_not_keep_the_database_from_known_keys(
+    keys: Database,
+    make_ring: Callable[..., Keyring],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keyrings, "STRANGERS", Rate("strangers", per_second=0.001, burst=5))
+    key = add_key(keys, OURS, Scope.READ)
+
+    async def ask() -> None:
+        ring = make_ring()
+        await ring.caller(bearer(key))
+        kinds = set()
+        for _ in range(10):
+            with pytest.raises((UnauthorizedError, RateLimitedError)) as raised:
+                await ring.caller(bearer(tokens.new(new_id("key"))))
+            kinds.add(raised.type)
+        assert kinds == {UnauthorizedError, RateLimitedError}
+        clock.now += SECONDS
+        await ring.caller(bearer(key))
+
+    asyncio.run(ask())
 
 
 def test_what_is_remembered_is_bounded(

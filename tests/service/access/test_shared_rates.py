@@ -14,7 +14,7 @@ from service.access.buckets import Rate
 from service.access.callers import Caller
 from service.access.errors import RateLimitedError
 from service.access.limits import Limits
-from service.access.rates import ALONE_SECONDS, Rates, rates_of
+from service.access.rates import ALONE_SECONDS, Rates
 from service.access.scopes import EVERYTHING
 from service.access.shared_rates import SharedBuckets
 from tests.servers import RedisServer
@@ -136,7 +136,7 @@ def test_a_silent_redis_holds_nobody_up_twice(silent: str, clock: Clock) -> None
 
 def test_a_key_has_a_narrower_bucket_of_its_own() -> None:
     narrow = Caller("one", "key_1", EVERYTHING, LIMITS, requests_per_second=0.5)
-    assert rates_of(narrow) == [Rate("key:key_1", 0.5, 1), Rate("tenant:one", 0.001, 20)]
+    assert narrow.rates == (Rate("key:key_1", 0.5, 1), Rate("tenant:one", 0.001, 20))
     unlimited = LIMITS.model_copy(update={"requests_per_second": 0.0})
-    assert rates_of(Caller("one", "key_1", EVERYTHING, unlimited)) == []
-    assert rates_of(Caller("one", None, EVERYTHING)) == []
+    assert Caller("one", "key_1", EVERYTHING, unlimited).rates == ()
+    assert Caller("one", None, EVERYTHING).rates == ()

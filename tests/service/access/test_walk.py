@@ -42,10 +42,12 @@ BODIES: dict[str, dict[str, Any]] = {
 
 LISTS = frozenset(
     {"list_uploads", "list_defenses", "list_models", "list_names", "list_keys", "list_audit"}
-    | {"repository_index"}
-)
+    | {"repository_index", "list_webhook_secrets"}
+) & frozenset(RULES)
 """Operations that answer another tenant too, with what is its own."""
-MAKES = frozenset({"create_upload", "create_defense", "create_key", "put_name"})
+MAKES = frozenset(
+    {"create_upload", "create_defense", "create_key", "put_name", "create_webhook_secret"}
+)
 """Operations that make something of the caller's own; nothing of another's can be named but in
 bodies, which tests below do."""
 OF_ITSELF = frozenset({"whoami", "metrics"})
@@ -262,6 +264,22 @@ def test_another_tenants_things_cannot_be_named_in_bodies(
     assert shown == absent.json()["detail"]
     pointer = {"model_id": asked.belongings.ids["model_id"]}
     assert foreigner.put("/v1/names/mine", json=pointer).status_code == 404
+
+
+def test_the_same_name_is_everybodys_own(
+    quiet_keys: Site, asked: Asked, foreigner: httpx.Client, tmp_path: Path
+) -> None:
+    """Also just after the other tenant has asked by it."""
+    theirs = add_model(quiet_keys, THEIRS, tmp_path)
+    name = f"/v1/names/{asked.belongings.ids['name']}"
+    assert foreigner.put(name, json={"model_id": theirs}).status_code == 201
+    key = add_key(quiet_keys.resources.database, OURS, Scope.ADMIN)
+    with with_key(quiet_keys, key) as client:
+        for _ in range(2):
+            for caller, model in ((client, asked.belongings.ids["model_id"]), (foreigner, theirs)):
+                metadata = asked.by(caller, "model_metadata").json()
+                assert metadata["parameters"]["model_id"] == model
+    assert foreigner.delete(name).status_code == 204
 
 
 def _absent(parameter: str) -> str:
