@@ -74,7 +74,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
 
 @cli.command()
 def check(data_dir: DataDir = None) -> None:
-    """Say as JSON whether database, store and broker can be used from here; makes nothing."""
+    """Say as JSON whether database, store and broker can be used from here."""
     with _told_errors():
         found = checking.check(_settings(data_dir=data_dir))
     typer.echo(json.dumps(found))

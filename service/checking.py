@@ -15,7 +15,8 @@ SECONDS = 10.0
 
 
 def check(settings: Settings) -> dict[str, str]:
-    """Database, store and broker, each ``ok`` or what is the matter. Makes nothing."""
+    """Database, store and broker, each ``ok`` or what is the matter. Makes folders that are
+    missing, and no schema."""
     probes: dict[str, Callable[[], None]] = {
         "database": lambda: _require_schema(settings),
         "store": lambda: open_store(settings).ping(),

@@ -19,7 +19,6 @@ ABOUT_TORCH = (
     " 'threads': torch.get_num_threads()}))"
 )
 DEPLOYED = ("POLARIZER_DATABASE_URL", "POLARIZER_BROKER_URL", "POLARIZER_STORE_URL")
-EMBEDDED = "POLARIZER_DATA_DIR"
 
 
 def check_house() -> Iterator[Finding]:
@@ -68,8 +67,8 @@ def sandbox() -> Finding:
 
 
 def parts() -> Iterator[Finding]:
-    """Database, store and broker of a service that would run here."""
-    named = [name for name in (*DEPLOYED, EMBEDDED) if os.environ.get(name)]
+    """Database, store and broker of a service that is deployed from here."""
+    named = [name for name in DEPLOYED if os.environ.get(name)]
     if not named:
         yield note("service here", "not set up", "`polarizer serve` needs nothing to be set up")
         return
