@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -160,7 +161,7 @@ def _of_wires() -> Iterator[Fault]:
 
 
 def _disturb(wire: str, mode: Mode, stack: Stack, chance: random.Random) -> bool:
-    longest = 14.0 if mode is Mode.HANGING else 6.0
+    longest = 12.0 if mode is Mode.HANGING else 5.0
     stack.wires[wire].set(mode)
     time.sleep(chance.uniform(2.0, longest))
     stack.wires[wire].set(Mode.OPEN)
@@ -235,10 +236,10 @@ def _fill(kind: str, stack: Stack, chance: random.Random) -> bool:
     part = _pick(stack, kind, chance)
     if not part.folder.is_mount():
         return False
-    rest = os.statvfs(part.folder)
     ballast = part.folder / "ballast"
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, rest.f_bavail * rest.f_frsize)
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):  # ENOSPC: that is the aim
+        while True:
+            file.write(bytes(1 << 16))
     time.sleep(chance.uniform(2, 5))
     ballast.unlink()
     return True
