@@ -156,8 +156,8 @@ def _strike(stack: Stack, plan: Plan, result: Result, began: float) -> None:
         struck = time.monotonic()
         try:
             happened = fault.strike(stack, chance)
-        except FaultError as error:
-            result.violations.append(Violation("a part ends when told", fault.name, str(error)))
+        except (FaultError, RuntimeError) as error:  # it did not end, or did not start again
+            result.violations.append(Violation("a part does as told", fault.name, str(error)))
             happened = True
         (result.happened if happened else result.missed)[fault.name] += 1
         result.violations += _not_recovered(stack, fault)
@@ -204,7 +204,7 @@ def _settle(stack: Stack, database: Database, promises: Promises, result: Result
         status, seconds = part.end()
         if status != 0:
             detail = f"{status} after {seconds:.1f} s"
-            result.violations.append(Violation("a part ends when told", part.name, detail))
+            result.violations.append(Violation("a part does as told", part.name, detail))
     store = open_store(stack.settings())
     Blobs(database, store).sweep(0)
     evidence = gather(database, store)
