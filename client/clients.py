@@ -11,7 +11,7 @@ from client.calls import health, models
 from client.configuration import Configuration
 from client.endpoint import AnySender, Endpoint, Room
 from client.retries import Retries
-from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads
+from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads, Webhooks
 from client.sending import AsyncSender, Sender
 
 CONNECT_SECONDS = 10.0
@@ -31,6 +31,7 @@ class _Everything(Room[AnySender]):
         self.models: Models[AnySender] = Models(sender)
         self.names: Names[AnySender] = Names(sender)
         self.keys: Keys[AnySender] = Keys(sender)
+        self.webhooks: Webhooks[AnySender] = Webhooks(sender)
         self.tensors: Tensors[AnySender] = Tensors(sender)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 T = TypeVar("T")
 
@@ -26,18 +26,20 @@ class Status(StrEnum):
         return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """Of all answers."""
+
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class Page(_Record, Generic[T]):
+class Page(Record, Generic[T]):
     """One page of a list; ``has_more`` says whether another follows."""
 
     data: list[T]
     has_more: bool
 
 
-class Upload(_Record):
+class Upload(Record):
     """A file that defenses may name by its id; ``size`` in bytes."""
 
     id: str
@@ -47,14 +49,14 @@ class Upload(_Record):
     created_at: datetime
 
 
-class Failure(_Record):
+class Failure(Record):
     """Why a defense failed; branch on ``code``."""
 
     code: str
     message: str
 
 
-class InputView(_Record):
+class InputView(Record):
     """One input of a defense; ``size`` in bytes."""
 
     filename: str | None
@@ -63,7 +65,7 @@ class InputView(_Record):
     size: int | None
 
 
-class Defense(_Record):
+class Defense(Record):
     """A job. ``numbers`` are shares of 1; ``progress`` runs from 0 to 1."""
 
     id: str
@@ -88,7 +90,7 @@ class Defense(_Record):
     attack_tests: tuple[str, ...] = ()
 
 
-class Event(_Record):
+class Event(Record):
     """Something that happened to a defense; ``type`` says what ``data`` holds."""
 
     sequence: int
@@ -107,7 +109,7 @@ class Event(_Record):
         )
 
 
-class Alarm(_Record):
+class Alarm(Record):
     """How a model tells that it is attacked; ``rate``: clean images flagged at most."""
 
     on: bool
@@ -117,7 +119,7 @@ class Alarm(_Record):
     rate: float
 
 
-class Model(_Record):
+class Model(Record):
     """A purified model; ``size`` in bytes."""
 
     id: str
@@ -132,7 +134,7 @@ class Model(_Record):
     created_at: datetime
 
 
-class Version(_Record):
+class Version(Record):
     """One model that a name pointed at; ``model_id`` is null once that is deleted."""
 
     version: int
@@ -140,7 +142,7 @@ class Version(_Record):
     created_at: datetime
 
 
-class ShortName(_Record):
+class ShortName(Record):
     """A name and which of its versions answers."""
 
     name: str
@@ -156,7 +158,7 @@ class Name(ShortName):
     versions: list[Version]
 
 
-class ClassProbability(_Record):
+class ClassProbability(Record):
     """One class that an image may show."""
 
     label: str
@@ -164,7 +166,7 @@ class ClassProbability(_Record):
     probability: float
 
 
-class Prediction(_Record):
+class Prediction(Record):
     """One image. ``flagged`` and ``base_top`` are null while the model's alarm is off."""
 
     index: int
@@ -173,14 +175,14 @@ class Prediction(_Record):
     base_top: list[ClassProbability] | None
 
 
-class Predictions(_Record):
+class Predictions(Record):
     """One prediction an image, in the order of the request."""
 
     model_id: str
     predictions: list[Prediction]
 
 
-class Tensor(_Record):
+class Tensor(Record):
     """A named tensor of the Open Inference Protocol."""
 
     name: str
@@ -190,7 +192,7 @@ class Tensor(_Record):
     parameters: dict[str, Any] | None = None
 
 
-class Inference(_Record):
+class Inference(Record):
     """What a model answered to tensors."""
 
     model_name: str
@@ -199,7 +201,7 @@ class Inference(_Record):
     outputs: list[Tensor]
 
 
-class ModelMetadata(_Record):
+class ModelMetadata(Record):
     """What a model takes and answers, as the Open Inference Protocol says it."""
 
     name: str
@@ -209,14 +211,14 @@ class ModelMetadata(_Record):
     outputs: list[Tensor]
 
 
-class Readiness(_Record):
+class Readiness(Record):
     """Whether the service's parts answer, each ``ok`` or what is the matter."""
 
     status: str
     parts: dict[str, str]
 
 
-class Report(_Record):
+class Report(Record):
     """What was measured, before and after. Only what everybody needs is typed; the rest is there
     under its name."""
 
@@ -226,56 +228,3 @@ class Report(_Record):
     remarks: tuple[str, ...] = ()
     warnings: tuple[dict[str, Any], ...] = ()
     evidence: dict[str, Any] | None = None
-
-
-class Key(_Record):
-    """A key, but for its secret."""
-
-    id: str
-    tenant: str
-    name: str
-    scopes: list[str]
-    requests_per_second: float | None
-    created_at: datetime
-    created_by: str | None
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-
-
-class CreatedKey(Key):
-    """The one answer that holds the key itself, which is not shown by ``repr``."""
-
-    key: Annotated[str, Field(repr=False)]
-
-
-class Usage(_Record):
-    """What a tenant uses of its limits."""
-
-    waiting_defenses: int
-    defenses_today: int
-    stored_bytes: int
-
-
-class Myself(_Record):
-    """Who is asking, as the service sees it; ``limits`` is null where there are none."""
-
-    tenant: str
-    key_id: str | None
-    scopes: list[str]
-    limits: dict[str, Any] | None
-    requests_per_second: float | None
-    usage: Usage
-
-
-class Entry(_Record):
-    """Somebody did something, or was refused."""
-
-    id: str
-    key_id: str | None
-    operation: str
-    target: str | None
-    status: int
-    address: str | None
-    request_id: str | None
-    created_at: datetime

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from client.call import Call, FileBody
-from client.errors import InputError
+from client.errors import ConfigurationError, InputError
 from client.problems import problem_error
 from client.streams import FileStream
 
@@ -41,7 +41,13 @@ def is_error(call: Call[Any], answer: httpx.Response) -> bool:
 
 
 def checked(call: Call[Any], answer: httpx.Response) -> httpx.Response:
-    """The answer, read whole. Raises ProblemError for what is no success."""
+    """The answer, read whole. Raises ProblemError for what is no success, ConfigurationError when
+    the service is elsewhere: a body that was sent would be lost on the way."""
+    if answer.has_redirect_location:
+        raise ConfigurationError(
+            f"{answer.request.url} leads to {answer.headers['location']}; give the address that it"
+            " leads to"
+        )
     if is_error(call, answer):
         raise problem_error(answer)
     return answer

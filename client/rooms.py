@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from client.account import Key
 from client.calls import defenses as defense_calls
 from client.calls import inference as inference_calls
 from client.calls import keys as key_calls
 from client.calls import models as model_calls
 from client.calls import uploads as upload_calls
+from client.calls import webhooks as webhook_calls
 from client.endpoint import AnySender, Endpoint, EventStream, Room
 from client.flow import Flow
 from client.flows.defending import defend
@@ -15,7 +17,7 @@ from client.flows.listing import everything
 from client.flows.uploading import upload
 from client.flows.waiting import wait
 from client.following import Following
-from client.records import Defense, Key, Model, ShortName, Status, Upload
+from client.records import Defense, Model, ShortName, Status, Upload
 
 
 def _all_uploads(*, most: int | None = None) -> Flow[list[Upload]]:
@@ -92,6 +94,7 @@ class Defenses(Room[AnySender]):
     events = Endpoint(defense_calls.events)
     follow = EventStream(_follow)
     cancel = Endpoint(defense_calls.cancel)
+    deliveries = Endpoint(webhook_calls.deliveries)
     delete = Endpoint(defense_calls.delete)
     report = Endpoint(defense_calls.report)
     report_file = Endpoint(defense_calls.report_file)
@@ -129,6 +132,13 @@ class Keys(Room[AnySender]):
     revoke = Endpoint(key_calls.revoke)
     whoami = Endpoint(key_calls.whoami)
     audit = Endpoint(key_calls.audit)
+
+
+class Webhooks(Room[AnySender]):
+    """What messages about defenses are signed by."""
+
+    create_secret = Endpoint(webhook_calls.create_secret)
+    secrets = Endpoint(webhook_calls.secrets)
 
 
 class Tensors(Room[AnySender]):

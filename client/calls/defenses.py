@@ -33,9 +33,11 @@ def create(
     evidence: Mapping[str, Any] | bool = True,
     attack_tests: Sequence[str] = (),
     name: str | None = None,
+    webhook: Mapping[str, Any] | str | None = None,
     idempotency_key: str | None = None,
 ) -> Call[Defense]:
     """Asks for a defense. ``evidence=False``: triggers that nobody sent are not looked for.
+    ``webhook``: whom to tell what becomes of it, an address or ``{"url": …, "events": […]}``.
 
     The call carries an ``Idempotency-Key`` (a fresh one, if none is given), so sending it again
     makes no second defense.
@@ -49,6 +51,7 @@ def create(
         "description": description,
         "config": config,
         "name": name,
+        "webhook": {"url": webhook} if isinstance(webhook, str) else webhook,
         "attack_tests": list(attack_tests) or None,
     }
     wanted |= {field: value for field, value in optional.items() if value is not None}

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from client.account import CreatedKey, Entry, Key, Myself
 from client.call import Call, nothing, record
 from client.calls.paging import page_params
-from client.records import CreatedKey, Entry, Key, Myself, Page
+from client.records import Page
 
 KEYS = "/v1/keys"
 

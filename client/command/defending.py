@@ -91,6 +91,9 @@ def defend(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="for people")] = None,
+    webhook: Annotated[
+        str | None, typer.Option(help="https address that is told what becomes of it")
+    ] = None,
     wait: Annotated[
         bool, typer.Option(help="follow it to the end; implied by --out and --require")
     ] = True,
@@ -132,6 +135,7 @@ def defend(
         "evidence": evidence,
         "attack_tests": [str(one) for one in attack_test or []],
         "name": name,
+        "webhook": webhook,
         "idempotency_key": idempotency_key,
         "reuse": reuse,
     }

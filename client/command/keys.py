@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from client.account import Key, Myself
 from client.command.base import command, group, session_of
 from client.command.progress import in_bytes
 from client.command.screen import Screen
 from client.command.views import moment
-from client.records import Key, Myself
 
 EXAMPLES = """
 polarizer keys create --name pipeline --scope defend --scope infer --days 90

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from client.command.describing import CONFIG, PREPROCESSOR, described, is_hugging_face
 from client.errors import InputError
 from client.sources import Source
 
@@ -59,12 +60,22 @@ def weights_of(model: Source) -> Source:
 
 
 def description_of(model: Source, given: str | None) -> dict[str, Any] | None:
-    """The description that was given, itself or by its file, or ``model.json`` beside the model;
-    else None: some files describe themselves."""
+    """The description that was given, itself or by its file, or ``model.json`` beside the
+    model, or a Hugging Face folder's; else None: some files describe themselves."""
     if given:
         return given_object(given, "--description")
-    beside = model.path.parent / BESIDE if model.path else None
-    return read_object(beside, "the description") if beside and beside.is_file() else None
+    return None if model.path is None else _found_beside(model.path.parent)
+
+
+def _found_beside(folder: Path) -> dict[str, Any] | None:
+    if (folder / BESIDE).is_file():
+        return read_object(folder / BESIDE, "the description")
+    if not is_hugging_face(folder):
+        return None
+    config, preprocessor = (
+        read_object(folder / name, "the description") for name in (CONFIG, PREPROCESSOR)
+    )
+    return described(config, preprocessor)
 
 
 def config_of(

@@ -43,6 +43,7 @@ def defend(
     evidence: Mapping[str, Any] | bool = True,
     attack_tests: Sequence[str] = (),
     name: str | None = None,
+    webhook: Mapping[str, Any] | str | None = None,
     idempotency_key: str | None = None,
     reuse: bool = True,
     on_upload: OnUpload | None = None,
@@ -69,6 +70,7 @@ def defend(
         evidence=evidence,
         attack_tests=attack_tests,
         name=name,
+        webhook=webhook,
         idempotency_key=idempotency_key,
     )
     return (yield from ask(call))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 
 from client import (
     BusyError,
+    ConfigurationError,
     Polarizer,
     ProblemError,
     ServiceError,
@@ -144,3 +146,16 @@ def test_a_wish_for_patience_is_told() -> None:
     with wobbly(later("9", 429)) as server, pytest.raises(BusyError) as caught:
         run(server.url, GET, attempts=1)
     assert caught.value.retry_after == 9
+
+
+def test_whom_to_tell() -> None:
+    with wobbly(Say(202, DEFENSE)) as server, Polarizer(server.url) as service:
+        service.defenses.create(model="upl_1", clean="upl_1", webhook="https://example.com/x")
+        asked = json.loads(server.asked[0].body)
+    assert asked["webhook"] == {"url": "https://example.com/x"}
+
+
+def test_a_service_that_is_elsewhere() -> None:
+    moved = Say(308, headers={"location": "https://new.example/x"})
+    with wobbly(moved) as server, pytest.raises(ConfigurationError, match="https://new.example"):
+        run(server.url, GET)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from client import ForbiddenError, Polarizer, UnauthorisedError
+from client.account import Key
 from client.command.keys import state
-from client.records import Key
 from tests.client.command.conftest import Run
 from tests.client.conftest import serving
 
