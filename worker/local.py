@@ -107,7 +107,7 @@ def _prepare(order: Order, settings: Settings, folder: Path) -> Job:
         limits=Limits(
             memory_bytes=job_memory(settings, gpu=may_use_gpu(settings.device)),
             file_bytes=file_bytes,
-            threads=max(1, len(os.sched_getaffinity(0))),
+            threads=_cores(),
         ),
         inputs=facts,
         runner_pid=os.getpid(),
@@ -116,6 +116,13 @@ def _prepare(order: Order, settings: Settings, folder: Path) -> Job:
     for role, path in order.inputs.items():
         shutil.copyfile(path, input_path(folder, role))
     return job
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(job: Job, folder: Path, tell: Tell) -> FailedEvent | None:
