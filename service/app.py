@@ -41,8 +41,12 @@ from service.settings import Settings
 from service.storage import open_store
 from service.uploads import endpoints as uploads
 from service.uploads.spool import clean_spool
+from service.webhooks import endpoints as webhooks
+from service.webhooks.deliverer import Deliverer
+from service.webhooks.sending import Sender
 
 SWEEP_SECONDS = 300.0
+DELIVER_SECONDS = 1.0
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -60,7 +64,6 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(BodyPace, grace=settings.http_body_seconds, rate=settings.http_body_rate),
             Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
         ],
-        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
     )
@@ -77,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         oip.router,
         metrics.router,
         access.router,
+        webhooks.router,
     )
     require_ruled(routers)
     for router in routers:
@@ -129,6 +133,8 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             rare_seconds=SWEEP_SECONDS,
         )
         housekeeper.start()
+        messenger = _messenger(resources)
+        messenger.start()
         preloader = _preloader(resources)
         preloader.start()
         try:
@@ -138,10 +144,22 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             await preloader.stop()
             await resources.inference.close()
             housekeeper.stop(seconds=settings.shutdown_seconds)
+            messenger.stop(seconds=settings.shutdown_seconds)
             await resources.access.close()
             resources.database.dispose()
 
     return lifespan
+
+
+def _messenger(resources: Resources) -> Housekeeper:
+    """Webhooks have a thread of their own: a receiver may take its time."""
+    deliverer = Deliverer(resources.settings, resources.database, Sender())
+    return Housekeeper(
+        deliverer.deliver,
+        deliverer.sweep,
+        seconds=DELIVER_SECONDS,
+        rare_seconds=SWEEP_SECONDS,
+    )
 
 
 def _preloader(resources: Resources) -> Preloader:

@@ -4,6 +4,7 @@
     ├── BadRequestError           400   not HTTP
     ├── InvalidRequestError       422   what was sent cannot be used
     │   ├── SourceRefusedError        422   an s3:// reference outside POLARIZER_SOURCES
+    │   ├── WebhookRefusedError       422   an address that no webhook is sent to
     │   └── IdempotencyMismatchError  422   the key was used with another payload
     ├── ForeignSiteError          403   a web page of another site is behind the request
     ├── NotFoundError             404   no such thing here
@@ -53,6 +54,10 @@ class InvalidRequestError(ServiceError):
 
 class SourceRefusedError(InvalidRequestError):
     slug, title = "source-refused", "This reference is not allowed here"
+
+
+class WebhookRefusedError(InvalidRequestError):
+    slug, title = "webhook-refused", "No webhook is sent there"
 
 
 class IdempotencyMismatchError(InvalidRequestError):

@@ -20,6 +20,10 @@ def _comma_separated(value: object) -> object:
     return value
 
 
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
 class ChecksumMode(StrEnum):
     """When boto3 sends and checks its own checksums; older S3 servers need ``when_required``."""
 
@@ -98,6 +102,19 @@ class Settings(BaseSettings):
     limit_defenses_a_day: Annotated[int, Field(ge=0)] = 1000
     limit_stored_bytes: Annotated[int, Field(ge=0)] = 0
     audit_days: Annotated[int, Field(ge=1)] = 365
+
+    # Webhooks
+    webhook_key: Annotated[
+        Annotated[SecretStr, Field(min_length=32)] | None,
+        BeforeValidator(_none_if_empty),
+        Field(description="tenants' signing secrets are derived from it"),
+    ] = None
+    webhook_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="host or host:port that may be private and spoken to by http"),
+    ] = ()
 
     # Jobs
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""

@@ -43,6 +43,10 @@ RULES: dict[str, Rule] = {
     "get_report": _reads(Scope.READ),
     "cancel_defense": _changes(Scope.DEFEND),
     "delete_defense": _changes(Scope.DEFEND),
+    # Webhooks
+    "list_deliveries": _reads(Scope.READ),
+    "create_webhook_secret": _changes(Scope.ADMIN),
+    "list_webhook_secrets": _reads(Scope.ADMIN),
     # Models and names
     "list_models": _reads(Scope.READ),
     "get_model": _reads(Scope.READ),

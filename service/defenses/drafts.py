@@ -14,6 +14,7 @@ from service.errors import InvalidRequestError
 from service.settings import Settings
 from service.storage.sources import require_allowed
 from service.uploads.spool import Spooled
+from service.webhooks.addresses import target as webhook_target
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Draft:
         """Raises InvalidRequestError (SourceRefusedError) for what needs no look into a file."""
         self._check_inputs(settings)
         request = self.request
+        if request.webhook is not None:
+            webhook_target(request.webhook.url, settings.webhook_hosts)
         triggered = "triggered" in self.files or request.triggered is not None
         if triggered != (request.target_class is not None):
             raise InvalidRequestError(

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from service.database import now
 from service.defenses.states import Stage, Status, before
 from service.records import DefenseRecord, EventRecord
+from service.webhooks import outbox
 
 
 class LostLeaseError(Exception):
@@ -286,6 +287,7 @@ def _change(
         if columns.get("numbers"):
             data["numbers"] = columns["numbers"]
         _append(session, defense_id, "status", data)
+        outbox.announce(session, defense_id, after)
     return attempt
 
 

@@ -14,6 +14,7 @@ from service.defenses.report import Digest, Numbers, Role
 from service.defenses.states import Stage, Status
 from service.defenses.winback import AttackTest
 from service.records import DefenseRecord, EventRecord, InputRecord
+from service.webhooks.schemas import Kind, Webhook
 
 ROLES: tuple[Role, ...] = get_args(Role)
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -87,6 +88,9 @@ class DefenseRequest(_Sent):
         EvidenceConfig | None,
         Field(description="how to look for triggers that nobody sent; null: not at all"),
     ] = EvidenceConfig()
+    webhook: Annotated[
+        Webhook | None, Field(description="whom to tell what becomes of it; null: nobody")
+    ] = None
 
     def reference(self, role: Role) -> UploadReference | UriReference | None:
         found: UploadReference | UriReference | None = getattr(self, role)
@@ -135,6 +139,9 @@ class Defense(BaseModel):
     description: ModelDescription | None
     target_class: int | str | None
     attack_tests: tuple[AttackTest, ...] = ()
+    webhook: Annotated[
+        Webhook | None, Field(description="whom it tells; null too once nobody is there any more")
+    ] = None
     config: PurifyConfig
     evidence: EvidenceConfig | None = None
 
@@ -156,6 +163,7 @@ class Defense(BaseModel):
                 "started_at": record.started_at,
                 "finished_at": record.finished_at,
                 "estimated_finish_at": record.estimated_finish_at,
+                "webhook": webhook_of(record),
                 "inputs": {item.role: InputView.of(item) for item in record.inputs},
                 **record.request,
             }
@@ -167,6 +175,13 @@ class Defense(BaseModel):
         later |= {"started_at", "finished_at", "estimated_finish_at"}
         first = {"status": Status.QUEUED, "progress": 0.0, "attempt": 0, "has_report": False}
         return self.model_copy(update=dict.fromkeys(later) | first)
+
+
+def webhook_of(record: DefenseRecord) -> Webhook | None:
+    """What it was asked to tell."""
+    if record.webhook_url is None:
+        return None
+    return Webhook(url=record.webhook_url, events=tuple(map(Kind, record.webhook_events or ())))
 
 
 class Event(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -15,13 +16,14 @@ from service.defenses import idempotency, lifecycle, repository
 from service.defenses.drafts import Draft
 from service.defenses.idempotency import Claim
 from service.defenses.report import Role
-from service.defenses.schemas import ROLES, Defense, UploadReference
+from service.defenses.schemas import ROLES, Defense, DefenseRequest, UploadReference
 from service.defenses.states import Status
 from service.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from service.ids import new_id
 from service.records import DefenseRecord, InputRecord
 from service.resources import Resources
 from service.uploads import repository as uploads
+from service.webhooks import secrets
 
 _KEPT = {"description", "target_class", "attack_tests", "config", "evidence"}
 """What of a request the worker needs to be told."""
@@ -101,8 +103,22 @@ def _record(
         tenant=tenant,
         name=request.name,
         request=request.model_dump(mode="json", include=_KEPT),
+        **_webhook(session, tenant, request),
         inputs=[*filter(None, named), *sent],
     )
+
+
+def _webhook(session: Session, tenant: str, request: DefenseRequest) -> dict[str, Any]:
+    if request.webhook is None:
+        return {}
+    if not secrets.current(session, tenant):
+        raise InvalidRequestError(
+            "webhook: there is no secret to sign with; make one with POST /v1/webhooks/secrets"
+        )
+    return {
+        "webhook_url": request.webhook.url,
+        "webhook_events": [str(kind) for kind in request.webhook.events],
+    }
 
 
 def _named(session: Session, tenant: str, draft: Draft, role: Role) -> InputRecord | None:

@@ -31,6 +31,16 @@ def test_sources_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Settings().sources == ("s3://a/b", "s3://c")
 
 
+def test_an_empty_webhook_key_is_none_and_a_short_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POLARIZER_WEBHOOK_KEY", "")
+    assert Settings().webhook_key is None
+    monkeypatch.setenv("POLARIZER_WEBHOOK_KEY", "short")
+    with pytest.raises(ValidationError):
+        Settings()
+
+
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARIZER_S3_ACCESS_KEY_ID", "me")
     monkeypatch.setenv("POLARIZER_S3_SECRET_ACCESS_KEY", "hush")

@@ -1,0 +1,100 @@
+"""Sends what is due, a few at a time, for as long as it is asked to."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from service.database import Database
+from service.errors import ServiceError
+from service.settings import Settings
+from service.webhooks import outbox, secrets, signing
+from service.webhooks.addresses import target
+from service.webhooks.outbox import Taken
+from service.webhooks.schemas import State
+from service.webhooks.sending import GONE, Outcome, Sender
+
+log = structlog.get_logger()
+
+AT_ONCE = 8
+
+
+class Deliverer:
+    """``deliver`` every second or so, in one thread; ``sweep`` now and then."""
+
+    def __init__(self, settings: Settings, database: Database, sender: Sender) -> None:
+        self._settings = settings
+        self._database = database
+        self._sender = sender
+
+    def deliver(self) -> int:
+        """Makes an attempt for each message that is due, up to ``AT_ONCE``; returns how many."""
+        with self._database.read() as session:
+            if not outbox.is_anything_due(session):
+                return 0
+        with self._database.write() as session:
+            taken = outbox.take(session, limit=AT_ONCE)
+        threads = [
+            threading.Thread(target=self._attempt, args=[message], name="webhook", daemon=True)
+            for message in taken
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return len(taken)
+
+    def sweep(self) -> None:
+        """Forgets what was settled long ago."""
+        with self._database.write() as session:
+            outbox.forget_old(session)
+
+    def _attempt(self, taken: Taken) -> None:
+        try:
+            outcome = self._send(taken)
+            with self._database.write() as session:
+                state = _settle(session, taken, outcome)
+        except (SQLAlchemyError, OSError) as error:  # costs a repetition, no message
+            log.warning("webhook_unsettled", message_id=taken.id, error=type(error).__name__)
+            return
+        log.info(
+            "webhook_attempted",
+            message_id=taken.id,
+            attempt=taken.attempt,
+            status=outcome.status,
+            error=outcome.error,
+            state=state,
+        )
+
+    def _send(self, taken: Taken) -> Outcome:
+        try:
+            to = target(taken.url, self._settings.webhook_hosts)
+            keys = self._keys(taken.tenant)
+        except ServiceError as error:
+            return Outcome(None, error.detail)
+        if not keys:
+            return Outcome(None, "there is no secret to sign with; make one")
+        headers = signing.headers(taken.id, int(time.time()), taken.body, keys)
+        return self._sender.post(to, headers, taken.body)
+
+    def _keys(self, tenant: str) -> list[bytes]:
+        master = secrets.master_key(self._settings)
+        with self._database.read() as session:
+            return [secrets.derived(master, record) for record in secrets.current(session, tenant)]
+
+
+def _settle(session: Session, taken: Taken, outcome: Outcome) -> State | None:
+    state = outbox.settle(
+        session,
+        taken,
+        delivered=outcome.delivered,
+        status=outcome.status,
+        error=outcome.error,
+    )
+    if outcome.status == GONE:
+        outbox.give_up(session, taken.tenant, taken.url)
+    return state
