@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(BodyPace, grace=settings.http_body_seconds, rate=settings.http_body_rate),
             Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
         ],
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
     )
