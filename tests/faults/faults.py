@@ -68,7 +68,7 @@ def _crash(kind: str, stack: Stack, chance: random.Random) -> bool:
 def _suspend(kind: str, stack: Stack, chance: random.Random) -> bool:
     part = _pick(stack, kind, chance)
     part.suspend()
-    time.sleep(LEASE_SECONDS * chance.uniform(1.3, 2.5))
+    time.sleep(LEASE_SECONDS * chance.uniform(1.2, 1.8))
     part.resume()
     return True
 
@@ -135,7 +135,7 @@ def _undo(part: Part, action: str, chance: random.Random) -> None:
     if action == "kill":
         part.await_end()
     elif action == "stop":
-        time.sleep(LEASE_SECONDS * chance.uniform(1.3, 2.5))
+        time.sleep(LEASE_SECONDS * chance.uniform(1.2, 1.8))
         part.resume()
 
 
@@ -161,9 +161,9 @@ def _of_wires() -> Iterator[Fault]:
 
 
 def _disturb(wire: str, mode: Mode, stack: Stack, chance: random.Random) -> bool:
-    longest = 12.0 if mode is Mode.HANGING else 5.0
+    longest = 10.0 if mode is Mode.HANGING else 4.0
     stack.wires[wire].set(mode)
-    time.sleep(chance.uniform(2.0, longest))
+    time.sleep(chance.uniform(1.5, longest))
     stack.wires[wire].set(Mode.OPEN)
     return True
 
@@ -200,7 +200,7 @@ def _kill_server(name: str, stack: Stack, chance: random.Random) -> bool:
 
 def _suspend_server(name: str, stack: Stack, chance: random.Random) -> bool:
     family = suspended(_server(stack, name))
-    time.sleep(chance.uniform(2, 10))
+    time.sleep(chance.uniform(2, 8))
     resume(family)
     return True
 
@@ -240,6 +240,6 @@ def _fill(kind: str, stack: Stack, chance: random.Random) -> bool:
     with ballast.open("wb", buffering=0) as file, suppress(OSError):  # ENOSPC: that is the aim
         while True:
             file.write(bytes(1 << 16))
-    time.sleep(chance.uniform(2, 5))
+    time.sleep(chance.uniform(1.5, 4))
     ballast.unlink()
     return True
