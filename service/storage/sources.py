@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from service.errors import LostBlobError, SourceRefusedError, TooLargeError
 from service.settings import Settings
 from service.storage.s3 import iter_body, s3_client, translated_errors
 
+_URI = re.compile(
+    r"s3://(?P<bucket>[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)/(?P<key>[^\x00-\x1f\x7f]+)"
+)
+
 
 def require_allowed(uri: str, settings: Settings) -> None:
     """Raises SourceRefusedError unless the URI lies under one of ``POLARIZER_SOURCES``."""
-    parts = urlsplit(uri)
-    if parts.scheme != "s3" or not parts.netloc or len(parts.path) < 2:
-        raise SourceRefusedError(f"{uri!r} is not s3://bucket/key; other schemes are never fetched")
-    if parts.query or parts.fragment or ".." in parts.path.split("/"):
+    _, key = _parts(uri)
+    if "?" in key or "#" in key or any(_leads_elsewhere(step) for step in _steps(key)):
         raise SourceRefusedError(f"{uri!r} must be a plain s3://bucket/key")
     if not any(_lies_under(uri, source) for source in settings.sources):
         allowed = ", ".join(settings.sources) or "none; set POLARIZER_SOURCES"
@@ -33,11 +36,11 @@ def fetch_source(
     Raises SourceRefusedError, LostBlobError (no such key), TooLargeError, UnavailableError.
     """
     require_allowed(uri, settings)
-    parts = urlsplit(uri)
+    bucket, key = _parts(uri)
     digest, size = hashlib.sha256(), 0
     try:
         with translated_errors():
-            answer = s3_client(settings).get_object(Bucket=parts.netloc, Key=parts.path[1:])
+            answer = s3_client(settings).get_object(Bucket=bucket, Key=key)
     except LostBlobError as error:
         raise LostBlobError(f"{uri} does not exist or may not be read") from error
     with path.open("wb") as sink:
@@ -49,6 +52,23 @@ def fetch_source(
             digest.update(chunk)
             sink.write(chunk)
     return digest.hexdigest()
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    """Bucket and key exactly as they are written: what is compared is what is asked for."""
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise SourceRefusedError(f"{uri!r} is not s3://bucket/key; other schemes are never fetched")
+    return found["bucket"], found["key"]
+
+
+def _steps(key: str) -> list[str]:
+    """As a server might take it apart that keeps objects as files, or decodes once too often."""
+    return unquote(unquote(key)).replace("\\", "/").split("/")
+
+
+def _leads_elsewhere(step: str) -> bool:
+    return step in (".", "..")
 
 
 def _lies_under(uri: str, source: str) -> bool:
