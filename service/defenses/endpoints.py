@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from service import reports
 from service.access.guard import Guarded
 from service.bounded import bounded
 from service.defenses import examples, repository, service, streaming
@@ -47,6 +48,12 @@ _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
     204: {"description": "the defense has ended and has no event after Last-Event-ID"},
+}
+_REPORT_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the report, in the form that Accept asks for",
+        "content": {media: {"schema": {"type": "string"}} for media in reports.FORMS},
+    },
 }
 
 
@@ -170,7 +177,25 @@ def delete_defense(defense_id: str, resources: ResourcesDep, tenant: TenantDep) 
     service.forget(resources, tenant, defense_id)
 
 
-@router.get("/{defense_id}/report", response_model=Report, responses=responses(404, 409))
-def get_report(defense_id: str, resources: ResourcesDep, tenant: TenantDep) -> Response:
-    """Everything that was measured, before and after, and what it belongs to."""
-    return Response(service.report(resources, tenant, defense_id), media_type="application/json")
+@router.get(
+    "/{defense_id}/report", response_model=Report, responses=_REPORT_PAGE | responses(404, 409)
+)
+def get_report(
+    defense_id: str,
+    resources: ResourcesDep,
+    tenant: TenantDep,
+    accept: Annotated[str, Header(max_length=1000)] = "application/json",
+) -> Response:
+    """Everything that was measured, before and after, and what it belongs to. By `Accept`: JSON, a
+    page that needs nothing else, a model card, or a CycloneDX bill of materials."""
+    found = service.report(resources, tenant, defense_id)
+    media = reports.preferred(accept, reports.OFFERED)
+    if media == reports.JSON:
+        return Response(found, media_type=media, headers={"Vary": "Accept"})
+    form = reports.FORMS[media]
+    headers = {
+        "Content-Disposition": f'inline; filename="{defense_id}.{form.extension}"',
+        "Vary": "Accept",
+        **form.headers,
+    }
+    return Response(form.make(reports.read(found)), media_type=media, headers=headers)

@@ -14,6 +14,17 @@ from polarizer.alarm.facts import Calibration
 from polarizer.config import Method, PurifyConfig
 from polarizer.description import ModelDescription
 from service.defenses.cleanset import CleanSetFacts
+from service.defenses.details import (
+    MAX_CLASSES,
+    MAX_LAYERS,
+    MAX_PICTURES,
+    MAX_POINTS,
+    ClassAccuracy,
+    Confusion,
+    LayerMovement,
+    LossPoint,
+    Surrogate,
+)
 from service.defenses.evidence import EvidenceFacts
 from service.defenses.winback import AttackTestFacts
 
@@ -121,6 +132,30 @@ class Report(_Part):
         tuple[AttackTestFacts, ...],
         Field(max_length=10, description="what an attacker won back, where it was asked for"),
     ] = ()
+    by_class: Annotated[
+        tuple[ClassAccuracy, ...],
+        Field(max_length=MAX_CLASSES, description="accuracy of each class that was measured"),
+    ] = ()
+    confusion: Annotated[
+        Confusion | None, Field(description="null: nothing was measured, or the classes are many")
+    ] = None
+    surrogates: Annotated[
+        tuple[Surrogate, ...],
+        Field(
+            max_length=MAX_PICTURES, description="of the suspects first, then the most anomalous"
+        ),
+    ] = ()
+    losses: Annotated[
+        tuple[LossPoint, ...], Field(max_length=MAX_POINTS, description="some of the steps")
+    ] = ()
+    movement: Annotated[
+        tuple[LayerMovement, ...],
+        Field(max_length=MAX_LAYERS, description="tensors of weights, in the file's order"),
+    ] = ()
+    timings: Annotated[
+        dict[Annotated[str, Field(max_length=64)], Seconds],
+        Field(max_length=20, description="seconds of each stage in the child"),
+    ] = {}
     measured_on: Annotated[
         Literal["test", "held_out"],
         Field(description="held_out: clean images that trained nothing but chose the checkpoint"),

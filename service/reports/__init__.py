@@ -1,0 +1,8 @@
+"""A report in other forms than JSON: pure functions of :class:`service.defenses.report.Report`."""
+
+from service.reports.forms import FORMS, JSON, OFFERED
+from service.reports.negotiation import preferred
+from service.reports.page import page
+from service.reports.reading import read
+
+__all__ = ["FORMS", "JSON", "OFFERED", "page", "preferred", "read"]
