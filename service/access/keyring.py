@@ -91,13 +91,14 @@ class Keyring:
         if known is None or not token.is_of(known.sha256):
             raise UnauthorizedError(_WRONG)
         self._require_good(known)
-        moment = self._today()
-        self._uses.note(token.key_id, moment)
+        self._uses.note(token.key_id, self._today())
         return known.caller
 
     def forget(self) -> None:
         """A key was made or revoked in this process: whoever asks from now on is told anew."""
-        self._known, self._unknown, self._open_until = {}, {}, 0.0
+        self._closed = self._closed or self._settings.require_keys is None
+        self._known = {key_id: (0.0, known) for key_id, (_, known) in self._known.items()}
+        self._unknown = {}
 
     def flush(self) -> None:
         """Writes down when keys were used last."""
@@ -107,7 +108,8 @@ class Keyring:
         if not self._closed and self._settings.require_keys is None:
             asked_at = self._clock()
             if asked_at >= self._open_until:
-                self._closed = await asyncio.to_thread(self._any_key)  # and stays so
+                found = await asyncio.to_thread(self._any_key)
+                self._closed = self._closed or found  # and stays so
                 self._open_until = asked_at + SECONDS
         if self._closed:
             raise UnauthorizedError(_NEEDED, sent=False)

@@ -250,6 +250,19 @@ def test_when_a_key_is_needed(
     assert asks_for_keys(ring) is after
 
 
+def test_a_first_key_made_while_the_database_was_asked_closes_the_door(
+    make_ring: Callable[..., Keyring], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = make_ring()
+
+    def none_yet() -> bool:
+        ring.forget()
+        return False
+
+    monkeypatch.setattr(ring, "_any_key", none_yet)
+    assert asks_for_keys(ring)
+
+
 def test_the_last_key_that_goes_opens_nothing(
     keys: Database, make_ring: Callable[..., Keyring]
 ) -> None:

@@ -43,7 +43,7 @@ BODIES: dict[str, dict[str, Any]] = {
 LISTS = frozenset(
     {"list_uploads", "list_defenses", "list_models", "list_names", "list_keys", "list_audit"}
     | {"repository_index", "list_webhook_secrets"}
-) & frozenset(RULES)
+)
 """Operations that answer another tenant too, with what is its own."""
 MAKES = frozenset(
     {"create_upload", "create_defense", "create_key", "put_name", "create_webhook_secret"}
