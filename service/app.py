@@ -33,6 +33,7 @@ from service.names.directory import Directory
 from service.oip import direct
 from service.oip import endpoints as oip
 from service.oip.requests import InferRequest
+from service.pages import endpoints as pages
 from service.queue import Queue, create_celery
 from service.records import ModelRecord
 from service.resources import ANONYMOUS, Resources
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     routers = (
         health.router,
+        pages.router,
         reference.router,
         uploads.router,
         defenses.router,

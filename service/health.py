@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Response
-from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from service.access.guard import Guarded
@@ -82,8 +81,3 @@ async def _probe(name: str, probe: Callable[[], None]) -> str:
         log.warning("probe_failed", part=name, error=type(error).__name__)
         return str(error) if isinstance(error, UnavailableError) else "does not answer"
     return "ok"
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> RedirectResponse:
-    return RedirectResponse("/docs")

@@ -26,7 +26,7 @@ def _changes(*scopes: Scope) -> Rule:
 
 OPEN = frozenset(
     {"health", "readiness", "server_metadata", "server_live", "server_ready", "docs", "style"}
-    | {"root"}
+    | {"root", "page", "asset"}
 )
 """Operations that ask for no key: they tell nothing of any tenant."""
 

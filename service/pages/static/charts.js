@@ -1,0 +1,33 @@
+// A curve of losses, as SVG.
+
+import { svg } from "./dom.js";
+
+const WIDTH = 600;
+const HEIGHT = 180;
+const LEFT = 44;
+const BOTTOM = 20;
+
+/** `series`: name → list of [step, value]. Its colours differ in lightness too, and in dashes. */
+export function curves(series, steps) {
+  const values = Object.values(series).flatMap((points) => points.map(([, value]) => value));
+  const top = Math.max(...values, 1e-9);
+  const x = (step) => LEFT + (step / Math.max(steps, 1)) * (WIDTH - LEFT - 6);
+  const y = (value) => HEIGHT - BOTTOM - (Math.max(value, 0) / top) * (HEIGHT - BOTTOM - 8);
+  const told = Object.entries(series).map(([name, points]) => `${name} ${points.at(-1)[1].toFixed(3)}`);
+  return svg(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "curves", role: "img", "aria-label": `Losses: ${told.join(", ")}` },
+    [0, top / 2, top].map((value) => [
+      svg("line", { x1: LEFT, x2: WIDTH - 6, y1: y(value), y2: y(value), class: "grid" }),
+      svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, value.toPrecision(2)),
+    ]),
+    svg("text", { x: LEFT, y: HEIGHT - 4 }, "0"),
+    svg("text", { x: WIDTH - 6, y: HEIGHT - 4, "text-anchor": "end" }, `step ${steps}`),
+    Object.values(series).map((points, index) =>
+      svg("polyline", {
+        class: `curve curve-${index % 5}`,
+        points: points.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" "),
+      }),
+    ),
+  );
+}

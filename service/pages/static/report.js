@@ -1,0 +1,92 @@
+// The main things of a report; the whole of it is a file.
+
+import { ownKey } from "./access.js";
+import { get, save } from "./api.js";
+import { measured } from "./defense.js";
+import { el, put, table } from "./dom.js";
+import { badge, button, bytes, commands, percent } from "./showing.js";
+import { report } from "./snippets.js";
+
+const KINDS = { closed: "succeeded", weaker: "running", "still-open": "failed" };
+
+export async function show(main, { id, signal }) {
+  const path = `/v1/defenses/${encodeURIComponent(id)}/report`;
+  const found = await get(path, { signal, headers: { Accept: "application/json" } });
+  const trouble = el("div");
+  const asPage = { Accept: "text/html" };
+  put(
+    main,
+    el("h1", { tabindex: "-1" }, "Report"),
+    verdict(found.evidence),
+    el("div", { class: "actions" },
+      ownKey() ? null : el("a", { class: "button", href: path, target: "_blank", rel: "noopener" }, "Open the whole report"),
+      button("Save as a page", () => save(path, `${id}.html`, asPage), { place: trouble }),
+      button("Save as JSON", () => save(path, `${id}.json`, { Accept: "application/json" }), { place: trouble }),
+      el("a", { class: "button", href: `#/defenses/${id}` }, "How it went")),
+    trouble,
+    section("Before and after", measured(found.numbers), found.measured_on === "held_out" ? el("p", {}, "Measured on clean images that were held out: they trained nothing but chose the checkpoint.") : null),
+    section("Attack tests", tests(found.attack_tests)),
+    section("Trigger-free evidence", evidence(found.evidence, found.model?.classes ?? [])),
+    section("The clean images", cleanSet(found.clean_set)),
+    section("Warnings", bullets(found.warnings?.map((one) => one.message))),
+    section("Remarks", bullets(found.remarks)),
+    section("Provenance", provenance(found)),
+    commands(report(id)),
+  );
+}
+
+function section(title, ...content) {
+  const there = content.flat().filter(Boolean);
+  return there.length ? el("section", {}, el("h2", {}, title), there) : null;
+}
+
+const bullets = (lines) => (lines?.length ? el("ul", {}, lines.map((line) => el("li", {}, line))) : null);
+
+function verdict(found) {
+  if (!found) return el("p", {}, "Triggers that nobody sent were not looked for.");
+  return el("div", { class: "box verdict" }, badge(found.verdict.replaceAll("-", " "), KINDS[found.verdict] ?? "off"), el("p", {}, found.words));
+}
+
+/** What an attacker who knows the trigger won back. */
+function tests(found) {
+  if (!found?.length) return null;
+  const rows = found.map(({ test, purified, base }) => [
+    test, percent(purified.asr_before), percent(purified.asr_after), percent(purified.won_back), percent(base.won_back),
+  ]);
+  return table("Attack tests", ["Test", "Success before", "after", "Won back", "of the model as it came"], rows);
+}
+
+/** The suspects first, then those that stand out most. */
+function evidence(found, classes) {
+  if (!found?.classes.length) return null;
+  const name = (label) => classes[label] ?? String(label);
+  const suspect = (one) => found.suspects.includes(one.label);
+  const sorted = found.classes.toSorted((a, b) => suspect(b) - suspect(a) || b.anomaly_before - a.anomaly_before);
+  const rows = sorted.slice(0, 20).map((one) => [
+    suspect(one) ? [name(one.label), " ", badge("suspect", "failed")] : name(one.label),
+    one.anomaly_before.toFixed(1), one.anomaly_after.toFixed(1),
+    percent(one.flips_before), percent(one.flips_after), percent(one.new_flips),
+  ]);
+  return [
+    el("p", {}, "One perturbation is searched that sends all images to a class: how much the class stands out, and how many images go there."),
+    table("Evidence by class", ["Class", "Stands out before", "after", "Images sent before", "after", "sought anew"], rows),
+  ];
+}
+
+function cleanSet(found) {
+  if (!found) return null;
+  return [
+    el("p", {}, `${found.images} images; the suspect model gives ${percent(found.agreement)} of them their label.`),
+    bullets(found.findings.map((one) => `${one.severity}: ${one.message}`)),
+  ];
+}
+
+function provenance(found) {
+  const inputs = Object.entries(found.inputs ?? {}).map(([role, one]) => [role, one.filename ?? "–", bytes(one.size), one.sha256]);
+  if (found.artefact) inputs.push(["repaired model", "–", bytes(found.artefact.size), found.artefact.sha256]);
+  const told = [
+    found.method ? `method ${found.method}` : null, found.steps ? `${found.steps} steps` : null,
+    found.layers ? `${found.layers.length} layers` : null, found.device, ...Object.entries(found.versions ?? {}).map((pair) => pair.join(" ")),
+  ];
+  return [el("p", {}, told.filter(Boolean).join(", ")), inputs.length ? table("Files", ["", "File", "Size", "sha256"], inputs) : null];
+}
