@@ -36,7 +36,7 @@ class Exit(IntEnum):
 
 _NO_RESULT = frozenset({"diverged"})
 _REJECTED_PREFIXES = ("model-", "checkpoint-", "architecture-", "dataset-", "config-", "digest-")
-_REJECTED = frozenset({"source-missing", "source-refused", "source-too-large"})
+_REJECTED = frozenset({"source-missing", "source-refused", "source-too-large", "sandbox-violation"})
 
 _KINDS: tuple[tuple[type[ClientError], Exit], ...] = (
     (ConfigurationError, Exit.USAGE),

@@ -11,7 +11,7 @@ import typer
 
 from client.clients import Polarizer
 from client.command.screen import SCHEMA_VERSION, Screen, plain_data
-from client.errors import ConfigurationError, InputError
+from client.errors import ConfigurationError, InputError, ProblemError
 from client.records import Defense
 
 HTML = "text/html"
@@ -49,13 +49,22 @@ def keep_results(
     if defense.has_report:
         made["report"] = folder / "report.json"
         made["report"].write_bytes(service.defenses.report_file(defense.id).content)
-        page = service.defenses.report_file(defense.id, media_type=HTML)
-        if page.media_type == HTML:
+        if page := _page(service, screen, defense):
             made["report_html"] = folder / "report.html"
-            made["report_html"].write_bytes(page.content)
+            made["report_html"].write_bytes(page)
     for what, path in made.items():
         screen.say(f"{what}: {path}")
     return {what: str(path) for what, path in made.items()}
+
+
+def _page(service: Polarizer, screen: Screen, defense: Defense) -> bytes | None:
+    """The report for people; nothing is lost without it."""
+    try:
+        found = service.defenses.report_file(defense.id, media_type=HTML)
+    except ProblemError as error:
+        screen.say(f"there is no report.html: {error}")
+        return None
+    return found.content if found.media_type == HTML else None
 
 
 def ready_folder(folder: Path) -> Path:

@@ -22,6 +22,8 @@ def leaves(kind: type[Exception]) -> list[type[Exception]]:
         (None, Exit.FAILED),
         ("source-refused", Exit.REJECTED),
         ("digest-mismatch", Exit.REJECTED),
+        ("sandbox-violation", Exit.REJECTED),
+        ("sandbox-unavailable", Exit.INFRASTRUCTURE),
         ("source-unreachable", Exit.INFRASTRUCTURE),
         ("lost-blob", Exit.INFRASTRUCTURE),
         ("worker-lost", Exit.INFRASTRUCTURE),

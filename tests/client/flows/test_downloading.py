@@ -70,3 +70,15 @@ def test_other_bytes_are_not_kept(tmp_path: Path) -> None:
     with wobbly(ABOUT, other) as server, pytest.raises(DigestError, match="nothing was kept"):
         bring(server.url, tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_store_gets_the_range_and_no_key(tmp_path: Path) -> None:
+    with wobbly(BROKEN, rest) as store:
+        link = Say(307, headers={"location": f"{store.url}/signed?x=1"})
+        with wobbly(ABOUT, link) as server, Polarizer(server.url, "np_secret") as service:
+            retries = Retries(base=0)
+            path = service.models.download("mdl_1", tmp_path / "m", retries=retries)
+        assert path.read_bytes() == CONTENT
+        assert {asked.headers["authorization"] for asked in server.asked} == {"Bearer np_secret"}
+        assert [asked.headers.get("range") for asked in store.asked] == [None, "bytes=4000-"]
+        assert not any("authorization" in asked.headers for asked in store.asked)
