@@ -346,7 +346,7 @@ def _claim_as_crashed(site: Site, key: str, sent: dict[str, Any], minutes: float
 
 def test_a_key_in_progress_is_a_conflict(site: Site) -> None:
     sent = body(site)
-    _claim_as_crashed(site, "k", sent, minutes=9)
+    _claim_as_crashed(site, "k", sent, minutes=1)
     response = _post(site, "k", sent)
     problem(response, 409, "in-progress")
     assert int(response.headers["retry-after"]) > 0

@@ -207,6 +207,10 @@ def test_certificates_are_checked_against_the_name(
 
 
 def test_what_speaks_no_tls() -> None:
-    with listening(_answer(b"HTTP/1.1 200 OK\r\n\r\n")) as port:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    with listening(talk) as port:
         outcome = Sender(_loopback, seconds=5).post(_here(port, "https"), {}, b"{}")
     assert outcome == Outcome(None, "no TLS connection could be made")
