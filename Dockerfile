@@ -39,6 +39,12 @@ COPY worker worker
 COPY client client
 RUN python3 -m pip install --no-deps .
 
+# What the image holds, as CycloneDX, told by a tool that does not come with it.
+RUN python3 -m venv --without-pip /opt/sbom \
+    && PIP_PYTHON=/opt/sbom/bin/python python3 -m pip install -c constraints.txt cyclonedx-bom \
+    && /opt/sbom/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
+        --output-file /opt/polarizer/sbom.json /opt/polarizer/bin/python
+
 # --- runtime: Python, the packages, nothing to build with ------------------------------------
 # hadolint ignore=DL3006
 FROM ${BASE_IMAGE} AS runtime

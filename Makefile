@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix test faults demo serve bench-defense bench-serve clean
+.PHONY: help setup check fix test fuzz sbom faults demo serve bench-defense bench-serve clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -38,6 +38,12 @@ check: setup ## lint, types, deployment files; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/audit
+
+sbom: setup ## what is installed, as CycloneDX, in build/sbom.json; the image has its own
+	@mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file build/sbom.json $(BIN)/python
 
 fix: setup ## what check can mend by itself
 	$(BIN)/ruff check --fix .
@@ -45,6 +51,9 @@ fix: setup ## what check can mend by itself
 
 test: setup ## every test; real servers where they can be had
 	$(BIN)/pytest -n 2 --dist loadfile
+
+fuzz: setup ## 100,000 files and 20,000 requests that nobody should send
+	$(BIN)/python -m tests.fuzz --out benchmarks/results/fuzz.json
 
 faults: setup ## kill, stop and cut off every part under load, and prove that nothing is lost; 20 min
 	$(BIN)/python -m tests.faults --out benchmarks/results/faults.json

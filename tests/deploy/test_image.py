@@ -105,3 +105,10 @@ def test_an_unknown_build_of_torch_is_refused(variant: str) -> None:
     )
     assert done.returncode == 2
     assert "cpu or cuda" in done.stderr
+
+
+def test_the_image_tells_what_it_holds() -> None:
+    (made,) = (line for line in stages()["build"] if "cyclonedx-py environment" in line)
+    assert "--output-file /opt/polarizer/sbom.json /opt/polarizer/bin/python" in made
+    for lines in SERVED.values():
+        assert any(line == "COPY --from=build /opt/polarizer /opt/polarizer" for line in lines)
