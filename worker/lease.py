@@ -11,11 +11,10 @@ from typing import Self
 
 import structlog
 
-from service.database import Database
+from service.database import DATABASE_ERRORS, Database
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
 from service.defenses.states import Status
-from worker.patience import DATABASE_ERRORS
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 AWAY = (*DATABASE_ERRORS, UnavailableError, OSError)
 """What may be better in a moment: database, object store, a full disk. Not LostBlobError."""
 
-PAUSES: Sequence[float] = (0.5, 1, 2, 4, 8, 15, 15, 15)
+PAUSES: tuple[float, ...] = (0.5, 1, 2, 4, 8, 15, 15, 15)
 """Seconds between tries, a minute in all; each more or less, so that what was waiting does not come
 back at once."""
 

@@ -11,13 +11,12 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from service.database import Database, now
+from service.database import DATABASE_ERRORS, Database, now
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
 from service.defenses.report import Numbers
 from service.defenses.states import Stage
 from worker.events import Event, MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
-from worker.patience import DATABASE_ERRORS
 
 log = structlog.get_logger()
 

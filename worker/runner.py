@@ -14,7 +14,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from service.blobs import Blobs
-from service.database import Database
+from service.database import DATABASE_ERRORS, Database
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
 from service.queue import Queue
@@ -23,7 +23,7 @@ from worker.attempt import Attempt, Tools
 from worker.inputs import InputError
 from worker.lease import LeaseKeeper, Stop, StoppedError
 from worker.outcome import Cancelled, Failed, GivenBack, Lost, Outcome
-from worker.patience import AT_THE_END, AWAY, DATABASE_ERRORS, patiently
+from worker.patience import AT_THE_END, AWAY, patiently
 from worker.process import CHILD
 from worker.results import BadResultError
 from worker.workplace import Workplace

@@ -111,9 +111,8 @@ class S3Store:
 
     def _abort(self, key: str, upload_id: str) -> bool:
         """Whether it was still there."""
-        named = {"Bucket": self._bucket, "Key": key, "UploadId": upload_id}
         try:
-            self._client.abort_multipart_upload(**named)
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
         except self._client.exceptions.NoSuchUpload:
             return False
         return True

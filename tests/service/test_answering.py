@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from service.database import Database
+from service.database import DATABASE_ERRORS, Database
 from tests.servers import PostgresServer
 from tests.waiting import wait_until
-from worker.patience import DATABASE_ERRORS
 
 SECONDS = 0.6
 
