@@ -43,6 +43,8 @@ from worker import events
 
 Read = Callable[[bytes, Path], object]
 _MEGABYTE = 1 << 20
+_LONGEST = 4 * _MEGABYTE
+"""Bytes of a body before it is packed: longer than any limit here."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,9 @@ def _packed_by(pack: Callable[[bytes], bytes]) -> Mutator:
     """A body, sometimes a very long one, packed, and most often damaged then."""
 
     def mutate(rng: Random, data: bytes) -> bytes:
-        packed = pack(anywhere(rng, data) * rng.choice((1, 1, 1, 1, 1, 1, 1, 3000)))
+        changed = anywhere(rng, data)
+        times = _LONGEST // max(1, len(changed)) if rng.random() < 0.1 else 1
+        packed = pack(changed * max(1, times))
         return anywhere(rng, packed) if rng.random() < 0.7 else packed
 
     return mutate
