@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from service.access import audit
 from service.access.guard import Guarded
 from service.defenses import repository as defenses
 from service.problems import responses
@@ -34,6 +35,7 @@ def create_webhook_secret(
     keep = timedelta(hours=(new or NewSecret()).keep_previous_hours)
     with resources.database.write() as session:
         record = secrets.create(session, tenant, keep_previous=keep)
+        audit.note(session, record.id, 201)
         secret = signing.shown(secrets.derived(master, record))
         return CreatedSecret(**Secret.of(record).model_dump(), secret=secret)
 

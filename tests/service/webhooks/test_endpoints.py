@@ -65,6 +65,9 @@ def test_from_a_request_to_a_message(telling: Site, receiver: Receiver) -> None:
 def test_a_secret_is_shown_once_and_kept_nowhere(telling: Site) -> None:
     first = telling.client.post("/v1/webhooks/secrets").json()
     second = telling.client.post("/v1/webhooks/secrets", json={"keep_previous_hours": 1}).json()
+    logged = telling.client.get("/v1/audit").json()["data"]
+    assert [entry["target"] for entry in logged] == [second["id"], first["id"]]
+    assert first["secret"] not in str(logged)
     listed = telling.client.get("/v1/webhooks/secrets").json()["data"]
     assert [item["id"] for item in listed] == [second["id"], first["id"]]
     assert listed[0]["expires_at"] is None
