@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _VOID = frozenset({"br", "hr", "img", "link", "meta"})
 
 
@@ -43,7 +45,7 @@ def joined(children: Iterable[Child]) -> Markup:
 
 
 def text(value: Child) -> Markup:
-    """The text as HTML; what cannot be shown is U+FFFD."""
+    """The text as HTML; what cannot be shown, or turns what stands around it, is U+FFFD."""
     if isinstance(value, Markup):
         return value
     return Markup(escape(_UNPRINTABLE.sub("\ufffd", value or ""), quote=True))

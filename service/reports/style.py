@@ -38,9 +38,11 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-styl
 .frame { overflow-x: auto; margin: .75rem 0 }
 table { border-collapse: collapse; min-width: 100% } caption { text-align: left;
   font-size: .875rem; padding: 0 0 .35rem } th, td { text-align: left; vertical-align: top;
+  overflow-wrap: break-word;
   padding: .4rem .9rem .4rem 0; border-bottom: 1px solid var(--line) }
 thead th { font-size: .85rem; vertical-align: bottom; border-bottom: 2px solid var(--line) }
-tbody th { font-weight: 500; min-width: 7rem; max-width: 20rem }
+tbody th { font-weight: 500; min-width: 7rem; max-width: 20rem; overflow-wrap: anywhere }
+td bdi, td code { overflow-wrap: anywhere } td code { display: block; min-width: 9rem }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 thead .number { white-space: normal } svg { display: block } .span { margin: .2rem 0 0 auto }
 .axis { stroke: var(--line); stroke-width: 2 } .way { stroke: var(--soft); stroke-width: 2 }
@@ -49,7 +51,7 @@ thead .number { white-space: normal } svg { display: block } .span { margin: .2r
 .matrix td { text-align: center; padding: .35rem .5rem; min-width: 2.5rem;
   border: 1px solid var(--line); font-variant-numeric: tabular-nums }
 .matrix { min-width: 0 } .matrix thead th { padding: .35rem .5rem; text-align: center;
-  max-width: 6rem } .matrix td.right { border: 2px solid var(--ink) }
+  max-width: 9rem; min-width: 3rem } .matrix td.right { border: 2px solid var(--ink) }
 .shade1 { background: var(--s1) } .shade2 { background: var(--s2) }
 .shade3 { background: var(--s3) } .shade4 { background: var(--s4); color: var(--s4ink) }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr));

@@ -11,6 +11,7 @@ from service.reports.markup import Child, Markup, element, joined, name
 from service.reports.sections.tables import MOST_ROWS, note, section, shortened, table
 from service.reports.wording import count, percent, points
 
+LONGEST_NAME = 60
 _MEANINGS = (
     ("accuracy", "Accuracy", "clean images that are given their class: more is better"),
     (
@@ -67,16 +68,17 @@ def confusion(report: Report) -> Markup | None:
         "confusion",
         "Which classes are taken for which",
         note(
-            "Rows are true classes, columns what the model answered; counts of images. Darker"
-            " cells hold more of their row; the diagonal is framed."
+            "Rows are true classes, columns what the model answered; counts of images. Stronger"
+            " shades hold more of their row; the diagonal is framed."
         ),
         *_matrices(report.confusion, report.model.classes),
     )
 
 
 def class_name(classes: Sequence[str], label: int) -> Markup:
-    """The class's name, or its index where there is no such class."""
-    return name(classes[label] if label < len(classes) else str(label))
+    """The class's name, cut where it is long, or its index where there is no such class."""
+    whole = classes[label] if label < len(classes) else str(label)
+    return name(whole if len(whole) <= LONGEST_NAME else f"{whole[: LONGEST_NAME - 1]}…")
 
 
 def _row(report: Report, field: str, title: str, meaning: str) -> tuple[Child, ...]:
@@ -100,8 +102,8 @@ def _effectiveness(share: float | None) -> Markup | None:
     if share is None:
         return None
     return note(
-        f"Defense effectiveness {percent(share)}: half of what the attack lost, less half of what"
-        " accuracy lost, above 50 %."
+        f"Defense effectiveness {percent(share)}: 50 % is no gain, 100 % an attack"
+        " that is gone at no cost in accuracy."
     )
 
 
