@@ -36,6 +36,8 @@ from polarizer.precision import multiplies_bfloat16
 
 OnProgress = Callable[[int, int], None]
 """Called with the work that is done and all of it, in passes through the network."""
+OnTriggers = Callable[[Sequence[int], Tensor], None]
+"""Called once with labels and the triggers (T, C, H, W) inverted towards them on the base model."""
 
 PART_OF_DEFAULT_NORM = 0.5  # of the purification's bound: any class can be reached with that one
 SEARCH_COST = 3  # a pass forward and back, in passes forward
@@ -52,6 +54,7 @@ def examine(
     device: torch.device | str = "cpu",
     generator: torch.Generator | None = None,
     on_progress: OnProgress | None = None,
+    on_triggers: OnTriggers | None = None,
 ) -> Evidence:
     """What can be said of the repair of ``base`` to ``purified`` without a trigger.
 
@@ -59,6 +62,7 @@ def examine(
     ``held_out`` (then the other half). Neither classifier is changed. ``names`` are the classes'
     names for the words. ``generator`` (of the CPU, by default seeded with 0) draws everything:
     equal seeds give equal numbers on the CPU. ``on_progress`` may raise to stop the work.
+    ``on_triggers`` is called unless the verdict is ``inconclusive`` from the start.
 
     Raises :class:`DatasetFormatError` for images of another shape, :class:`DatasetLabelsError` for
     labels that the models do not know, :class:`ModelValueError` for logits that are not finite,
@@ -82,6 +86,8 @@ def examine(
     else:
         meter = Meter(on_progress or _ignore)
         probes = _probes(pair, search, held_out, known, bound, config, generator, meter)
+        if on_triggers is not None:
+            on_triggers(probes.labels, probes.old[:-1])
         found = _judged(probes, known, names)
     return replace(found, seconds=time.monotonic() - began)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+from torch import Tensor
 
 from polarizer.classifier import Classifier
 from polarizer.metrics import (
@@ -16,36 +19,47 @@ from service.defenses.report import Numbers
 from worker.child.sets import ImageSets
 
 
-def measure_before(classifier: Classifier, sets: ImageSets, device: torch.device) -> Numbers:
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """``answers``: the class that each of ``sets.measured_on`` was given, int64 (N,)."""
+
+    numbers: Numbers
+    answers: Tensor
+
+
+def measure_before(classifier: Classifier, sets: ImageSets, device: torch.device) -> Measured:
     """Of the model as it came."""
     attack = _attack(classifier, sets, device)
-    return Numbers(
-        accuracy_before=_accuracy(classifier, sets, device),
+    answers = predict(classifier, sets.measured_on, device=device)
+    numbers = Numbers(
+        accuracy_before=_accuracy(answers, sets),
         attack_success_before=attack[0],
         recovered_accuracy_before=attack[1],
     )
+    return Measured(numbers, answers)
 
 
 def measure_after(
     before: Numbers, classifier: Classifier, sets: ImageSets, device: torch.device
-) -> Numbers:
+) -> Measured:
     """``before``, and the same of the purified model, and what both say together."""
     attack = _attack(classifier, sets, device)
+    answers = predict(classifier, sets.measured_on, device=device)
     after = before.merged(
         Numbers(
-            accuracy_after=_accuracy(classifier, sets, device),
+            accuracy_after=_accuracy(answers, sets),
             attack_success_after=attack[0],
             recovered_accuracy_after=attack[1],
         )
     )
-    return after.merged(Numbers(defense_effectiveness=_effectiveness(after)))
+    numbers = after.merged(Numbers(defense_effectiveness=_effectiveness(after)))
+    return Measured(numbers, answers)
 
 
-def _accuracy(classifier: Classifier, sets: ImageSets, device: torch.device) -> float | None:
-    images = sets.measured_on
-    if not len(images):  # a clean set so small that nothing was held out
+def _accuracy(answers: Tensor, sets: ImageSets) -> float | None:
+    if not len(answers):  # a clean set so small that nothing was held out
         return None
-    return accuracy(predict(classifier, images, device=device), images.labels)
+    return accuracy(answers, sets.measured_on.labels)
 
 
 def _attack(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from polarizer.images import LabelledImages
 from polarizer.progress import Progress, StepDone
 from polarizer.purification import Purification, purify
 from service.defenses.report import ArtefactFacts, Warned
-from worker.child import attacking, clean_check
+from worker.child import attacking, clean_check, details
 from worker.child.alarm import calibrated
 from worker.child.device import choose_device
 from worker.child.examining import examined
@@ -42,6 +42,8 @@ class Work:
         self._folder = folder
         self._voice = voice
         self._warnings: list[Warned] = []
+        self._steps: list[StepDone] = []
+        self._began: dict[str, float] = {}
 
     def run(self) -> None:
         """Leaves the artefact and the report in ``out/``."""
@@ -59,8 +61,8 @@ class Work:
         clean_set = clean_check.check_clean(self._job, source, sets, device)
         self._warn(clean_check.warnings_of(clean_set))
         self._voice.say(MeasuredEvent(numbers=clean_check.numbers_of(clean_set)))
-        before = measure_before(source.classifier, sets, device)
-        before = before.merged(clean_check.numbers_of(clean_set))
+        measured = measure_before(source.classifier, sets, device)
+        before = measured.numbers.merged(clean_check.numbers_of(clean_set))
         self._voice.say(MeasuredEvent(numbers=before))
 
         self._begin("purifying")
@@ -68,11 +70,11 @@ class Work:
 
         self._begin("evaluating")
         artefact, shipped = self._ship(purification, source, sets.clean.images)
-        after = measure_after(before, shipped.classifier, sets, device)
+        repaired = measure_after(before, shipped.classifier, sets, device)
         attack_tests = attacking.attacked(self._job, source, shipped, sets, device)
-        after = after.merged(attacking.numbers_of(attack_tests))
+        after = repaired.numbers.merged(attacking.numbers_of(attack_tests))
         self._voice.say(MeasuredEvent(numbers=after))
-        evidence = examined(self._job, source, shipped, sets, device, self._voice)
+        found = examined(self._job, source, shipped, sets, device, self._voice)
         written = report(
             self._job,
             source=source,
@@ -81,17 +83,38 @@ class Work:
             clean_set=clean_set,
             numbers=after,
             attack_tests=attack_tests,
-            evidence=evidence,
+            evidence=found.evidence,
             artefact=artefact,
             warnings=self._warnings,
             device=device,
         )
         alarm = calibrated(self._folder, source, shipped, sets.held_out, device)
-        written = written.model_copy(update={"alarm": alarm})
+        labels, answers = sets.measured_on.labels, (measured.answers, repaired.answers)
+        shown = {
+            "alarm": alarm,
+            "by_class": details.by_class(labels, *answers),
+            "confusion": details.confusion(labels, *answers, len(source.description.classes)),
+            "surrogates": found.pictures,
+            "losses": details.losses(self._steps),
+            "movement": tuple(
+                details.movement(source.checkpoint.tensors, shipped.checkpoint.tensors)
+            ),
+            "timings": self._timings(),
+        }
+        written = written.model_copy(update=shown)
         (self._folder / REPORT_FILE).write_text(written.model_dump_json(), encoding="utf-8")
 
     def _begin(self, stage: Literal["validating", "measuring", "purifying", "evaluating"]) -> None:
+        self._began[stage] = time.monotonic()
         self._voice.say(StageEvent(stage=stage))
+
+    def _timings(self) -> dict[str, float]:
+        """Seconds of each stage, the last one until now."""
+        begins = [*self._began.values(), time.monotonic()]
+        return {
+            stage: end - begin
+            for stage, begin, end in zip(self._began, begins, begins[1:], strict=False)
+        }
 
     def _warn(self, warnings: Iterable[Warned]) -> None:
         for warning in warnings:
@@ -103,6 +126,7 @@ class Work:
     ) -> Purification:
         def tell(event: Progress) -> None:
             if isinstance(event, StepDone):
+                self._steps.append(event)
                 self._voice.say(as_event(event))
 
         return purify(
@@ -134,18 +158,11 @@ class Work:
 
 def as_event(step: StepDone) -> ProgressEvent:
     """A step as the runner is told it; the rest is expected to go on at this speed."""
-    losses = {
-        "total": step.loss,
-        "clean": step.clean_loss,
-        "consistency": step.consistency_loss,
-        "margin": step.margin_loss,
-        "target": step.target_loss,
-    }
     return ProgressEvent(
         fraction=step.step / step.steps,
         step=step.step,
         steps=step.steps,
-        losses={name: value for name, value in losses.items() if math.isfinite(value)},
+        losses=details.losses_of(step),
         remaining_seconds=step.seconds / step.step * (step.steps - step.step),
     )
 

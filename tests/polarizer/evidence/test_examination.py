@@ -165,3 +165,12 @@ def test_a_model_without_finite_logits_is_refused() -> None:
     nn.init.constant_(layer.weight, float("nan"))
     with pytest.raises(ModelValueError, match="NaN"):
         examine(Classifier(nn.Sequential(nn.Flatten(), layer), SPEC), SHUT, images())
+
+
+def test_triggers_are_handed_out() -> None:
+    kept = []
+    config = EvidenceConfig(steps=2)
+    examine(OPEN, SHUT, images(), config, on_triggers=lambda *given: kept.append(given))
+    ((labels, triggers),) = kept
+    assert list(labels) == list(range(CLASSES))
+    assert triggers.shape == (CLASSES, SPEC.channels, SPEC.height, SPEC.width)
