@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from service.defenses.report import Report
-from service.reports.markup import Markup, element, name
+from service.reports.markup import Child, Markup, element, name
 from service.reports.sections.tables import facts, section, table
 from service.reports.wording import seconds, size
 
@@ -38,7 +38,7 @@ def timings(report: Report) -> Markup:
 
 def provenance(report: Report) -> Markup:
     """Digests, versions, configuration: enough to do it again."""
-    files = [
+    files: list[tuple[Child, ...]] = [
         (role, name(given.filename or "–"), size(given.size), element("code", given.sha256))
         for role, given in report.inputs.items()
     ]
