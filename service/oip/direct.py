@@ -21,7 +21,7 @@ class _Direct(Route):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, found = super().matches(scope)
-        return match, found | {"route": self} if found else found
+        return match, {**found, "route": self} if found else found
 
 
 def routes() -> list[Route]:
