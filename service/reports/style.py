@@ -78,7 +78,8 @@ footer { margin-top: 3rem; font-size: .875rem; color: var(--soft) }
     --was: #b34700; --is: #0065a3; --s1: #e3f0f9; --s2: #b5d7ee; --s3: #6fb1dc; --s4: #1f78b4;
     --s4ink: #fff } body { font-size: 10.5pt; max-width: none; padding: 0 } nav { display: none }
   h2, h3 { break-after: avoid } tr, figure, .plot, .verdict { break-inside: avoid }
-  .frame { overflow: visible } table { font-size: 9pt } pre { white-space: pre-wrap }
+  .frame { overflow: visible } table { font-size: 8.5pt } th, td { padding-right: .5rem }
+  pre { white-space: pre-wrap }
   thead { display: table-header-group }
   .bar, .is, td, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
 """
