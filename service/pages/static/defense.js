@@ -94,7 +94,7 @@ class Following {
     if (type === "status") Object.assign(this.defense, { status: data.status, error: data.error ?? null });
     if (type === "measured") this.defense.numbers = { ...this.defense.numbers, ...known(data.numbers ?? data) };
     if (type === "warning") this.warnings.append(el("li", {}, data.message));
-    if (type === "stage" || type === "status") announce(`${this.defense.status}, ${data.stage ?? ""}`);
+    if (type === "stage" || type === "status") announce([this.defense.status, data.stage].filter(Boolean).join(", "));
     if (type === "stage") this.bar.value = Math.max(this.bar.value, STAGES.indexOf(data.stage) / STAGES.length);
     this.#draw();
   }
@@ -105,6 +105,7 @@ class Following {
       (this.#losses[name] ??= []).push([step, value]);
       this.#steps = Math.max(steps, 1); // of the optimisation; the search for evidence has others
     }
+    if (steps >= 4 && step % Math.floor(steps / 4) === 0) announce(this.left.textContent);
     const at = STAGES.indexOf(this.defense.stage);
     if (at >= 0) this.bar.value = Math.max(this.bar.value, (at + (fraction ?? step / Math.max(steps, 1))) / STAGES.length);
   }

@@ -25,6 +25,7 @@ export function dropZone(label, hint, onFiles, { accept = "", multiple = false }
     announce(`${label}: ${told}`);
     onFiles(files);
   };
+  input.addEventListener("click", () => (input.value = "")); // so that the same file can be chosen again
   input.addEventListener("change", () => take([...input.files]));
   for (const kind of ["dragenter", "dragover"]) {
     zone.addEventListener(kind, (event) => {

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from service.defenses.lifecycle import Lease
-from tests.service.conftest import Site
+from service.settings import Settings
+from tests.service.conftest import TEST_LIMITS, Site, migrate
 from tests.service.defenses.conftest import Worker
 from tests.service.pages.chromium import Browser, browser, installed
 
@@ -27,6 +28,13 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     assert CHROMIUM
     with browser(CHROMIUM, tmp_path_factory.mktemp("chromium")) as opened:
         yield opened
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Settings:
+    settings = Settings(data_dir=tmp_path, engine_backends=("fused",), **TEST_LIMITS)
+    migrate(settings)
+    return settings
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ def test_from_files_to_a_report(
     defense_id = ask_for_a_defense(page, tmp_path)
     sent = small_site.client.get(f"/v1/defenses/{defense_id}").json()
     assert sent["name"] == "<i>vendor</i>"
-    assert sent["inputs"]["model"]["filename"] == "suspect <b>.safetensors"
+    assert sent["inputs"]["model"]["filename"] == "suspect _b_.safetensors"  # a safe one
     assert sent["description"]["input"]["height"] == 12
     assert sent["description"]["architecture"]["width"] == 8
     page.wait_for_text("queued")
