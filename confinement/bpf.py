@@ -30,7 +30,7 @@ _X32 = 0x40000000  # numbers of x86-64's second table, which we have no use for
 
 
 @dataclass(frozen=True)
-class Test:
+class Condition:
     """Whether ``argument & mask == value``. Arguments are 64 bits wide; of a pointer both halves
     count, of an ``int`` the kernel looks at the lower one only, and so do we unless ``wide``."""
 
@@ -42,9 +42,9 @@ class Test:
 
 @dataclass(frozen=True)
 class Clause:
-    """The action that is taken when every test holds."""
+    """The action that is taken when every condition holds."""
 
-    tests: Sequence[Test]
+    conditions: Sequence[Condition]
     action: int
 
 
@@ -84,11 +84,11 @@ def _body(rule: Rule) -> list[bytes]:
 def _clause(clause: Clause) -> list[bytes]:
     """Backwards, so that each comparison knows how far the end is."""
     code = [_instruction(_RETURN, clause.action)]
-    for test in reversed(clause.tests):
-        low = _ARGUMENTS + 8 * test.argument
-        if test.wide:
-            code = _comparison(low + 4, test.value >> 32, 0xFFFFFFFF, len(code)) + code
-        code = _comparison(low, test.value & 0xFFFFFFFF, test.mask, len(code)) + code
+    for each in reversed(clause.conditions):
+        low = _ARGUMENTS + 8 * each.argument
+        if each.wide:
+            code = _comparison(low + 4, each.value >> 32, 0xFFFFFFFF, len(code)) + code
+        code = _comparison(low, each.value & 0xFFFFFFFF, each.mask, len(code)) + code
     return code
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confinement.bpf import ALLOW, KILL_PROCESS, NOTIFY, Clause, Rule, Test, refuse
+from confinement.bpf import ALLOW, KILL_PROCESS, NOTIFY, Clause, Condition, Rule, refuse
 from confinement.calls import FREE, HOSTILE, NAMING, PROCESSES, QUIET, SUSPICIOUS, named
 from confinement.numbers import Architecture
 
@@ -87,25 +87,25 @@ def rules(architecture: Architecture, allowed: Allowance, actions: Actions) -> l
 def _by_argument(actions: Actions, process: int) -> dict[str, _Outcome]:
     """Where it depends on the arguments; ``process`` is the action for starting one."""
     ours, hostile = os.getpid(), actions.hostile
-    nobody_else = [_allow(Test(0, 0)), _allow(Test(0, ours))]
+    nobody_else = [_allow(Condition(0, 0)), _allow(Condition(0, ours))]
     return {
         "open": _opening(1, actions),
         "openat": _opening(2, actions),
-        "clone": (process, [_allow(Test(0, _THREAD, mask=_THREAD | _NOT_A_THREAD))]),
+        "clone": (process, [_allow(Condition(0, _THREAD, mask=_THREAD | _NOT_A_THREAD))]),
         "kill": (hostile, nobody_else),
-        "tgkill": (hostile, [_allow(Test(0, ours))]),
+        "tgkill": (hostile, [_allow(Condition(0, ours))]),
         "prlimit64": (
             hostile,
-            [_allow(Test(0, who), Test(2, 0, wide=True)) for who in (0, ours)],
+            [_allow(Condition(0, who), Condition(2, 0, wide=True)) for who in (0, ours)],
         ),
         "sched_setaffinity": (refuse(errno.EPERM), nobody_else),
         "socket": (
             hostile,
-            [Clause([Test(0, kind)], actions.suspicious) for kind in LIBRARY_SOCKETS],
+            [Clause([Condition(0, kind)], actions.suspicious) for kind in LIBRARY_SOCKETS],
         ),
-        "fcntl": (refuse(errno.EINVAL), [_allow(Test(1, command)) for command in _FCNTL]),
-        "ioctl": (refuse(errno.ENOTTY), [_allow(Test(1, request)) for request in _IOCTL]),
-        "prctl": (refuse(errno.EINVAL), [_allow(Test(0, option)) for option in _PRCTL]),
+        "fcntl": (refuse(errno.EINVAL), [_allow(Condition(1, command)) for command in _FCNTL]),
+        "ioctl": (refuse(errno.ENOTTY), [_allow(Condition(1, request)) for request in _IOCTL]),
+        "prctl": (refuse(errno.EINVAL), [_allow(Condition(0, option)) for option in _PRCTL]),
         "sendmsg": (hostile, ()),
         "recvmsg": (hostile, ()),
         "recvfrom": (hostile, ()),
@@ -115,8 +115,8 @@ def _by_argument(actions: Actions, process: int) -> dict[str, _Outcome]:
 def _opening(flags: int, actions: Actions) -> _Outcome:
     """No file without a name, which the folder's quota would not see; no file cut short through a
     descriptor that may only read (older kernels forget to ask Landlock)."""
-    cut = Test(flags, _O_TRUNC, mask=_O_TRUNC | _O_ACCMODE)
-    nameless = Test(flags, _O_TMPFILE, mask=_O_TMPFILE)
+    cut = Condition(flags, _O_TRUNC, mask=_O_TRUNC | _O_ACCMODE)
+    nameless = Condition(flags, _O_TMPFILE, mask=_O_TMPFILE)
     refused = [Clause([nameless], refuse(errno.EOPNOTSUPP)), Clause([cut], refuse(errno.EPERM))]
     return actions.naming, refused
 
@@ -127,7 +127,7 @@ def _exceptions(allowed: Allowance, reported: int) -> dict[str, _Outcome]:
         names = ["sendmsg"]
         if allowed.conversing:
             names += ["recvmsg", "recvfrom", "sendto", "shutdown", "getsockopt", "getsockname"]
-        found |= {name: (reported, [_allow(Test(0, allowed.socket))]) for name in names}
+        found |= {name: (reported, [_allow(Condition(0, allowed.socket))]) for name in names}
     if allowed.gpu:
         found |= dict.fromkeys(PROCESSES, (reported, ()))
         more = ("ioctl", "memfd_create", "sched_setaffinity", "mbind", "set_mempolicy")
@@ -137,8 +137,8 @@ def _exceptions(allowed: Allowance, reported: int) -> dict[str, _Outcome]:
     return found
 
 
-def _allow(*tests: Test) -> Clause:
-    return Clause(tests, ALLOW)
+def _allow(*conditions: Condition) -> Clause:
+    return Clause(conditions, ALLOW)
 
 
 _BY_ARGUMENT = named("clone kill tgkill prlimit64 socket sendmsg recvmsg recvfrom")
