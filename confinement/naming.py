@@ -26,10 +26,19 @@ _FLAGS = {"open": 1, "openat": 2}
 
 
 class Boundary:
-    """Of one process, between what it may touch and the rest."""
+    """Of one process, between what it may touch and the rest. What is readable and ``trusted`` was
+    written by nobody hostile, so links in there need not be followed."""
 
-    def __init__(self, process: int, *, readable: Iterable[Path], writable: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        process: int,
+        *,
+        trusted: Iterable[Path],
+        readable: Iterable[Path],
+        writable: Iterable[Path],
+    ) -> None:
         self._process = process
+        self._trusted = tuple(f"{path}/" for path in trusted)
         self._readable = [self._real(str(path)) for path in readable]
         self._writable = [self._real(str(path)) for path in writable]
 
@@ -37,6 +46,8 @@ class Boundary:
         """The path outside that the call names; None if there is none, or it cannot be read."""
         writes = call not in _FLAGS or bool(arguments[_FLAGS[call]] & _WRITES)
         for path in self._paths(call, arguments):
+            if not writes and path.startswith(self._trusted) and "/.." not in path:
+                continue
             real = self._real(path)
             inside = _is_in(real, self._writable) or (not writes and _is_in(real, self._readable))
             if not inside and (writes or os.path.lexists(real)):
@@ -46,10 +57,12 @@ class Boundary:
     def _paths(self, call: str, arguments: Sequence[int]) -> Iterator[str]:
         with suppress(OSError):
             for folder, place in _PATHS[call]:
-                descriptor = _HERE if folder is None else _signed(arguments[folder])
-                link = "cwd" if descriptor == _HERE else f"fd/{descriptor}"
-                base = str(Path(f"/proc/{self._process}/{link}").readlink())
-                yield os.path.join(base, self._text(arguments[place]))  # noqa: PTH118 - may be ""
+                path = self._text(arguments[place])
+                if not path.startswith("/"):
+                    descriptor = _HERE if folder is None else _signed(arguments[folder])
+                    link = "cwd" if descriptor == _HERE else f"fd/{descriptor}"
+                    path = f"{Path(f'/proc/{self._process}/{link}').readlink()}/{path}"
+                yield path
 
     def _text(self, address: int) -> str:
         with open(f"/proc/{self._process}/mem", "rb", buffering=0) as memory:  # noqa: PTH123

@@ -31,11 +31,17 @@ _GPU_FILES = (
 def needed(*, gpu: bool) -> Iterator[tuple[Path, int]]:
     """Places and rights, for ``landlock.restrict``; some may not be there."""
     yield Path("/dev/null"), DEVICE
-    for folder in (*_installation(), *map(Path, _LIBRARIES), *map(Path, _FILES)):
-        yield folder, READ
+    for place in (*libraries(), *map(Path, _FILES)):
+        yield place, READ
     if gpu:
         yield from ((Path(name), READ) for name in _GPU_FILES)
         yield from ((device, DEVICE) for device in sorted(Path("/dev").glob("nvidia*")))
+
+
+def libraries() -> Iterator[Path]:
+    """Folders of what is trusted: Python, its packages, ours, the system's libraries."""
+    yield from _installation()
+    yield from map(Path, _LIBRARIES)
 
 
 def _installation() -> Iterator[Path]:
@@ -43,7 +49,7 @@ def _installation() -> Iterator[Path]:
     it is not among them."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     yield from {Path(found) for name in names if (found := sysconfig.get_path(name))}
-    yield from (Path(sys.prefix), Path(sys.base_prefix) / "lib")
+    yield from (Path(sys.prefix) / "lib", Path(sys.prefix) / "lib64", Path(sys.base_prefix) / "lib")
     root = Path(__file__).resolve().parent.parent
     yield from (root / package for package in _PACKAGES)
     yield from root.glob("*.egg-info")  # the version, where the packages run from their source

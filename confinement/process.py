@@ -12,7 +12,7 @@ from pathlib import Path
 from confinement import capabilities, landlock, seccomp
 from confinement.naming import Boundary
 from confinement.numbers import this_architecture
-from confinement.places import needed
+from confinement.places import libraries, needed
 from confinement.rules import Allowance
 from confinement.system import PR_SET_NO_NEW_PRIVS, is_linux, prctl
 
@@ -91,6 +91,7 @@ def boundary(process: int, files: Files, allowance: Allowance) -> Boundary:
     places = [*needed(gpu=allowance.gpu), *_granted(files)]
     return Boundary(
         process,
+        trusted=libraries(),
         readable=[path for path, _rights in places],
         writable=[path for path, rights in places if rights & landlock.WRITING],
     )

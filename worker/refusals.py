@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import copy_context
 
@@ -58,16 +59,16 @@ class Refusals:
             log.warning("sandbox_refused_more", calls=self._seen - _LOGGED)
 
     def _listen(self) -> None:
-        if not self._wait_for(self._connection):
-            return
         with suppress(OSError):
-            descriptor = take(self._connection)
-            if descriptor is not None:
-                self._hear(Listener(descriptor, self._boundary, gpu=self._gpu))
+            for _ in self._waiting(self._connection):
+                descriptor = take(self._connection)
+                if descriptor is not None:
+                    self._hear(Listener(descriptor, self._boundary, gpu=self._gpu))
+                return
 
     def _hear(self, listener: Listener) -> None:
         try:
-            while self._wait_for(listener):
+            for _ in self._waiting(listener):
                 self._reported += 1
                 refusal = listener.answer()
                 if refusal is not None:
@@ -77,13 +78,13 @@ class Refusals:
         finally:
             listener.close()
 
-    def _wait_for(self, source: socket.socket | Listener) -> bool:
-        """False when there is nothing to come (any more)."""
+    def _waiting(self, source: socket.socket | Listener) -> Iterator[None]:
+        """Once each time that there is something, until there is nothing to come."""
         poll = select.poll()
         poll.register(source, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
-        ready = dict(poll.poll())
-        return bool(ready.get(source.fileno(), 0) & select.POLLIN)
+        while dict(poll.poll()).get(source.fileno(), 0) & select.POLLIN:
+            yield
 
     def _note(self, refusal: Refusal) -> None:
         self._seen += 1

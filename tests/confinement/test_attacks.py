@@ -118,8 +118,9 @@ def take_line(assault: Assault, said: dict[str, str]) -> None:
         assault.results[said["name"]] = said["result"]
 
 
-@pytest.fixture(scope="module")
-def assault(tmp_path_factory: pytest.TempPathFactory) -> Assault:
+@pytest.fixture(scope="module", params=[1, 3, 5, 100], ids="landlock-{}".format)
+def assault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Assault:
+    """On Linux 5.13, 6.2, 6.10, and on this one: older Landlocks know fewer rights."""
     site = Site.made(tmp_path_factory.mktemp("sandbox"))
     name = f"\0polarizer-{os.getpid()}"
     with (
@@ -136,7 +137,8 @@ def assault(tmp_path_factory: pytest.TempPathFactory) -> Assault:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tests.confinement.attacks", str(site.folder)],
             cwd=site.folder,
-            env={"PYTHONPATH": str(ROOT), "TARGETS": json.dumps(targets), "HOME": "/nowhere"},
+            env={"PYTHONPATH": str(ROOT), "TARGETS": json.dumps(targets), "HOME": "/nowhere"}
+            | {"LANDLOCK": str(request.param)},
             stdin=theirs,
             stdout=subprocess.PIPE,
             start_new_session=True,
