@@ -38,6 +38,7 @@ def document(app: FastAPI, *models: type[BaseModel]) -> Callable[[], dict[str, A
             )
             _add_schemas(schema, Problem, *models)
             _add_security(schema)
+            _add_headers(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -54,6 +55,34 @@ def _add_security(schema: dict[str, Any]) -> None:
             rule = RULES.get(operation["operationId"])
             if rule:
                 operation["security"] = [{"key": sorted(rule.scopes)}, {}]
+
+
+_TEXT = {"schema": {"type": "string"}}
+_SECONDS = {"schema": {"type": "integer", "minimum": 0}, "description": "seconds to wait"}
+_LOCATION = {"schema": {"type": "string"}, "description": "where it is", "required": True}
+_HEADERS: dict[tuple[str, str], dict[str, Any]] = {
+    ("create_upload", "201"): {"Location": _LOCATION},
+    ("create_key", "201"): {"Location": _LOCATION},
+    ("create_defense", "202"): {
+        "Location": _LOCATION,
+        "Retry-After": _SECONDS,
+        "Preference-Applied": _TEXT,
+        "Idempotent-Replayed": _TEXT,
+    },
+    ("get_defense", "200"): {"Retry-After": _SECONDS, "Preference-Applied": _TEXT},
+}
+
+
+def _add_headers(schema: dict[str, Any]) -> None:
+    """Headers that callers act upon: where the new thing is, and when to come again."""
+    for path in schema["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                known = response.setdefault("headers", {})
+                known |= _HEADERS.get((operation["operationId"], status), {})
+                known["X-Request-ID"] = _TEXT
+                if status in ("429", "503"):
+                    known["Retry-After"] = _SECONDS
 
 
 def _add_schemas(schema: dict[str, Any], *models: type[BaseModel]) -> None:

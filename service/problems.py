@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from service.errors import (
     InvalidRequestError,
@@ -32,6 +33,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 5  # seconds; what a 503 advises
 MAX_ERRORS = 20
 MAX_MESSAGE = 500
+
+COMMON = (400, 401, 403, 408, 413, 422, 429, 500, 503)
+"""Statuses that any call may be answered with."""
 
 _PROTOCOL = re.compile(r"/v2(/|$)")
 
@@ -60,13 +64,13 @@ class Problem(BaseModel):
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For ``@router.get(..., responses=responses(404))``: these statuses, and those that every
-    call may have (401, 403, 413, 422, 429, 500, 503), are problems."""
+    call may have (COMMON), are problems."""
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, 401, 403, 413, 422, 429, 500, 503})
+        for status in sorted({*statuses, *COMMON})
     }
 
 
@@ -153,7 +157,29 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status, phrase = error.status_code, HTTPStatus(error.status_code).phrase
     slug, title = _OURS.get(status, (phrase.lower().replace(" ", "-"), phrase))
     detail = _ROUTER_DETAILS.get(status, str(error.detail))
-    return problem(request, status, slug, title, detail, headers=error.headers)
+    headers = error.headers
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_allowed(request))}
+    return problem(request, status, slug, title, detail, headers=headers)
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Those of included routers too, which FastAPI keeps together."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _routes(included.routes)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of every route at this path; the router tells those of the first one."""
+    found: set[str] = set()
+    for route in _routes(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 _OURS = {

@@ -7,12 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 from service.oip.schemas import Failed
+from service.problems import COMMON
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For ``@router.get(..., responses=responses(404))``; every call may have 401, 403, 422,
-    429, 500 and 503."""
+    """For ``@router.get(..., responses=responses(404))``; every call may have those of
+    ``COMMON``."""
     return {
         status: {"model": Failed, "description": HTTPStatus(status).phrase}
-        for status in sorted({*statuses, 401, 403, 422, 429, 500, 503})
+        for status in sorted({*statuses, *COMMON})
     }

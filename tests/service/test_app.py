@@ -55,6 +55,8 @@ def test_unknown_paths_and_methods_are_problems(quiet_site: Site) -> None:
     refused = quiet_site.client.put("/healthz")
     problem(refused, 405, "method-not-allowed")
     assert refused.headers["allow"] == "GET"
+    several = quiet_site.client.put("/v1/defenses")
+    assert several.headers["allow"] == "GET, POST", "of all routes at this path"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/nothing", "/openapi.json"])
@@ -243,6 +245,18 @@ def test_the_document_is_complete(quiet_site: Site) -> None:
                 kind = "application/json" if protocol else MEDIA_TYPE
                 assert list(response["content"]) == [kind], operation["operationId"]
     _resolve_all(document, document)
+
+
+def test_headers_that_callers_act_upon_are_in_the_document(quiet_site: Site) -> None:
+    paths = quiet_site.client.get("/openapi.json").json()["paths"]
+    created = paths["/v1/defenses"]["post"]["responses"]
+    assert created["202"]["headers"]["Location"]["required"]
+    for headers in (
+        created["202"]["headers"],
+        created["429"]["headers"],
+        created["503"]["headers"],
+    ):
+        assert headers["Retry-After"]["schema"]["type"] == "integer"
 
 
 def _resolve_all(node: object, document: dict[str, object]) -> None:
