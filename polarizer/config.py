@@ -88,7 +88,7 @@ DEEP: dict[str, Any] = {
     "steps": 100,
     "batch_size": 64,
     "optimizer": Optimizer.RELATIVE,
-    "learning_rate": 0.06,
+    "learning_rate": None,
     "consistency_weight": 0.5,
     "consistent_with": Consistency.LABEL,
     "margin_weight": 0.0,
@@ -139,7 +139,10 @@ class PurifyConfig(BaseModel):
     ] = 0
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 128
     optimizer: Optimizer = Optimizer.NORMALISED
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.2
+    learning_rate: Annotated[
+        float | None,
+        Field(gt=0, le=10, description="null: by the network's normalisation (auto, deep)"),
+    ] = 0.2
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
     schedule: Schedule = Schedule.COSINE
@@ -196,6 +199,8 @@ class PurifyConfig(BaseModel):
             raise ValueError("layers must be unique")
         if self.method.attaches and self.layers is not None and len(self.layers) != 1:
             raise ValueError(f"method {self.method} polarizes exactly one layer")
+        if self.learning_rate is None and self.optimizer is not Optimizer.RELATIVE:
+            raise ValueError(f"learning_rate must be given for the optimizer {self.optimizer}")
         if self.strength < 1 and self.method not in (Method.AUTO, Method.DEEP):
             raise ValueError(f"strength is of auto and deep; {self.method} keeps all of its change")
         if self.warmup_steps >= self.steps:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 ZERO_COUNTS_AS = 0.01
+RATE, RATE_OF_STREAMS = 0.06, 0.24
 
 
 class NormalisedDescent(torch.optim.Optimizer):
@@ -66,3 +67,14 @@ class RelativeDescent(NormalisedDescent):
             state["unit"] = deviation.norm().clamp(min=least) / max(layers, 1)
         unit: Tensor = state["unit"]
         return unit
+
+
+def relative_rate(network: nn.Module) -> float:
+    """The learning rate of :class:`RelativeDescent` for a network.
+
+    Where features are normalised layer by layer (transformers, ConvNeXt) each block adds a little
+    to a stream that passes by, so a step divided among all layers moves the stream far less than
+    features that pass through them.
+    """
+    kinds = {type(module).__name__.lower() for module in network.modules()}
+    return RATE_OF_STREAMS if any("layernorm" in kind for kind in kinds) else RATE

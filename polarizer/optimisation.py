@@ -201,6 +201,7 @@ def _finite(loss: float, step: int) -> float:
 def _optimizer(
     parameters: list[nn.Parameter], config: PurifyConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    assert config.learning_rate is not None  # noqa: S101  # the network has chosen
     optimizer = DESCENTS[config.optimizer](
         parameters,
         lr=config.learning_rate,

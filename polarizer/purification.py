@@ -16,6 +16,7 @@ from polarizer.classifier import Classifier
 from polarizer.conditional.training import ConditionedPasses
 from polarizer.config import Method, Precision, PurifyConfig
 from polarizer.deep import begin
+from polarizer.descent import relative_rate
 from polarizer.errors import (
     ArchitectureError,
     DatasetImagesError,
@@ -101,8 +102,8 @@ def _escalating(
             classifier, mild, clean, found.held_out, device=device, generator=generator
         )
         if reason is None:
-            deep = deep.model_copy(update={"strength": MILD})
-            found = replace(found, classifier=mild, config=deep)
+            kept = found.config.model_copy(update={"strength": MILD})
+            found = replace(found, classifier=mild, config=kept)
         else:
             found = replace(found, escalation=reason)
     return replace(found, seconds=time.monotonic() - began)
@@ -117,6 +118,8 @@ def _purify(
     tell: OnProgress,
 ) -> Purification:
     began = time.monotonic()
+    if config.learning_rate is None:
+        config = config.model_copy(update={"learning_rate": relative_rate(classifier)})
     repaired = deepcopy(classifier).requires_grad_(False).train(False)
     repaired = repaired.to(device, torch.float32)
     _lay_out(repaired, torch.channels_last)

@@ -4,8 +4,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from polarizer.descent import NormalisedDescent, RelativeDescent
+from polarizer.descent import (
+    RATE,
+    RATE_OF_STREAMS,
+    NormalisedDescent,
+    RelativeDescent,
+    relative_rate,
+)
 
 
 @given(seed=st.integers(0, 2**32), scale=st.floats(1e-6, 1e6), groups=st.integers(1, 3))
@@ -71,3 +78,11 @@ def test_a_relative_step_is_shared_by_the_layers_and_not_by_their_vectors() -> N
 
     for tensor in (*layers, vector):
         assert (1 - tensor.detach()).norm().item() == pytest.approx(0.1 / 4 * 2, rel=1e-4)
+
+
+def test_networks_normalised_layer_by_layer_take_longer_steps() -> None:
+    stream = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
+    passed = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+    assert relative_rate(stream) == RATE_OF_STREAMS
+    assert relative_rate(passed) == RATE

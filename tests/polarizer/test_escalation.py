@@ -25,7 +25,7 @@ def deep(strength: float) -> Purification:
     return purify(tiny_classifier(), some_images(60), config)
 
 
-def test_a_door_that_a_part_of_the_change_closes_gets_that_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_door_that_a_part_closes_gets_that_part(monkeypatch: pytest.MonkeyPatch) -> None:
     result = repaired(monkeypatch, None)
 
     assert_same(result, deep(MILD))
