@@ -166,7 +166,7 @@ def _polarizers(
     """What is trained, in place in ``classifier``; frozen again afterwards."""
     module, method = classifier.module, config.method
     if method is Method.DEEP:
-        named = [polarizable_layer(module, name) for name in config.layers or ()]
+        named: list[nn.Module] = [polarizable_layer(module, name) for name in config.layers or ()]
         yield nn.ModuleList(dict.fromkeys(named or [classifier])).requires_grad_()
     elif method.attaches:
         wrapper = attach(module, layers[0], method, classes=classes, generator=generator)

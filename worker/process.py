@@ -57,11 +57,11 @@ class Child:
         self._stdout, child_stdout = os.pipe()
         self._stdin, child_stdin = socket.socketpair()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is ours
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - the command is ours
                 list(command),
                 cwd=folder,
                 env=environment(folder, os.environ),
-                stdin=child_stdin,
+                stdin=child_stdin.fileno(),
                 stdout=child_stdout,
                 stderr=self._stderr,
                 start_new_session=True,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -134,7 +135,7 @@ def settle(
     attempt has begun meanwhile, or the message is gone."""
     pauses = PAUSES[taken.attempt - 1 : taken.attempt]
     state = State.DELIVERED if delivered else State.WAITING if pauses else State.GIVEN_UP
-    values = {"state": state, "last_status": status, "last_error": error}
+    values: dict[str, Any] = {"state": state, "last_status": status, "last_error": error}
     if state is State.WAITING:
         pause = pauses[0] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
         values["next_attempt_at"] = now(session) + timedelta(seconds=pause)
@@ -158,7 +159,7 @@ def give_up(session: Session, tenant: str, url: str) -> None:
         (DeliveryRecord, DeliveryRecord.url == url, {"state": State.GIVEN_UP}),
         (DefenseRecord, DefenseRecord.webhook_url == url, {"webhook_url": None}),
     ):
-        query = update(table).where(table.tenant == tenant, where)  # type: ignore[attr-defined]
+        query = update(table).where(table.tenant == tenant, where)
         if table is DeliveryRecord:
             query = query.where(DeliveryRecord.state == State.WAITING)
         session.execute(query.values(**values).execution_options(synchronize_session=False))
