@@ -55,4 +55,4 @@ def _attempt(chore: Callable[[], object]) -> None:
     try:
         chore()
     except Exception as error:  # noqa: BLE001 - a database that is away for a while, say
-        log.warning("housekeeping_failed", error=type(error).__name__, detail=str(error)[:500])
+        log.warning("housekeeping_failed", error=type(error).__name__)

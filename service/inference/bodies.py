@@ -82,14 +82,22 @@ class _InMemory(MultiPartParser):
     """Writes no file: the body is in memory already."""
 
     spool_max_size = 1 << 40
+    complete = False
+
+    def on_end(self) -> None:
+        """The last boundary came."""
+        self.complete = True
 
 
 async def _parse(headers: Headers, body: bytes) -> FormData:
     async def once() -> AsyncGenerator[bytes, None]:
         yield body
+        if not parser.complete:  # the parser closes its files only when something is raised
+            raise MultiPartException("It ends before its last boundary.")
 
+    parser = _InMemory(headers, once(), max_files=MOST_IMAGES, max_fields=0)
     try:
-        return await _InMemory(headers, once(), max_files=MOST_IMAGES, max_fields=0).parse()
+        return await parser.parse()
     except MultiPartException as error:
         raise InvalidRequestError(
             f"the form cannot be read: {error.message} Send at most {MOST_IMAGES} files as parts"

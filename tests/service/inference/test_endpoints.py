@@ -239,6 +239,11 @@ def form(*parts: tuple[str, str]) -> bytes:
         (b"\0\1\2", "multipart/form-data; boundary=b", "cannot be read"),
         (b"--b", "multipart/form-data", "cannot be read"),
         (
+            form(('name="image"; filename="a"', "x")).removesuffix(b"--\r\n"),
+            "multipart/form-data; boundary=b",
+            "before its last boundary",
+        ),
+        (
             form(*[('name="image"; filename="a"', "x")] * (MOST_IMAGES + 1)),
             "multipart/form-data; boundary=b",
             "at most 64",
