@@ -9,8 +9,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from worker.events import Event, FailedEvent, LineSplitter, SucceededEvent, TerminalEvent, parse
+from worker.events import (
+    Event,
+    FailedEvent,
+    LineSplitter,
+    SucceededEvent,
+    TerminalEvent,
+    parse,
+)
 from worker.process import Child
+from worker.shortage import NO_MEMORY_TO_SAY, tells_of_shortage
 
 log = structlog.get_logger()
 
@@ -28,11 +36,13 @@ _LOGGED_LINES = 20
 
 @dataclass(frozen=True)
 class Ending:
-    """The child's last word, if it had one, and its exit status (negative for a signal)."""
+    """The child's last word, if it had one, its exit status (negative for a signal), and the end of
+    its standard error."""
 
     said: TerminalEvent | None
     status: int
     too_much: bool = False
+    muttered: str = ""
 
     @property
     def failure(self) -> FailedEvent | None:
@@ -41,7 +51,7 @@ class Ending:
             return _crash(f"the job's process wrote more than {MAX_OUTPUT >> 20} MiB of messages")
         if isinstance(self.said, SucceededEvent):
             return None
-        return self.said or _without_a_word(self.status)
+        return self.said or _without_a_word(self.status, self.muttered)
 
 
 def supervise(
@@ -59,7 +69,7 @@ def supervise(
     status = child.end()
     while not hearing.is_flooded and (rest := child.read(0)):
         hearing.hear(rest)
-    return Ending(hearing.said, status, too_much=hearing.is_flooded)
+    return Ending(hearing.said, status, hearing.is_flooded, child.stderr_tail())
 
 
 class _Hearing:
@@ -100,20 +110,25 @@ class _Hearing:
             log.warning("strange_line_from_child", line=repr(line[:200]))
 
 
-def _without_a_word(status: int) -> FailedEvent:
+def _without_a_word(status: int, muttered: str) -> FailedEvent:
+    if status == NO_MEMORY_TO_SAY or (status > 0 and tells_of_shortage(muttered)):
+        return _no_memory("memory ran out")
     if status >= 0:
         return _crash(f"the job's process ended with status {status} and without a result")
     name = _signal_name(-status)
     if -status == signal.SIGKILL:
-        message = (
-            f"the job's process was killed ({name}), most often because memory ran out: use a"
-            " smaller batch_size or fewer images, or give workers more memory"
+        return _no_memory(
+            f"the job's process was killed ({name}), most often because memory ran out"
         )
-        return FailedEvent(code="out-of-memory", message=message)
     if -status == signal.SIGSYS:
         message = "the job's process made a system call that no repair needs, and was ended"
         return FailedEvent(code="sandbox-violation", message=message)
     return _crash(f"the job's process was ended by signal {name}")
+
+
+def _no_memory(message: str) -> FailedEvent:
+    advice = "use a smaller batch_size or fewer images, or give workers more memory"
+    return FailedEvent(code="out-of-memory", message=f"{message}: {advice}")
 
 
 def _crash(message: str) -> FailedEvent:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import errno
-import re
 
 from confinement import SandboxError
 from polarizer.errors import PolarizerError
 from worker.events import FailedEvent
+from worker.shortage import tells_of_shortage
 
 MAX_MESSAGE = 2000
-
-_OUT_OF_MEMORY = re.compile(
-    r"can.t allocate memory|cannot allocate memory|not enough memory|out of memory|bad.?alloc"
-    r"|failed to map segment",
-    re.IGNORECASE,
-)
 
 
 class DeviceError(Exception):
@@ -60,7 +54,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     for _ in range(10):
         if seen is None:
             return False
-        if isinstance(seen, MemoryError) or _OUT_OF_MEMORY.search(str(seen)):
+        if isinstance(seen, MemoryError) or tells_of_shortage(str(seen)):
             return True
         seen = seen.__cause__ or seen.__context__
     return False

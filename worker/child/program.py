@@ -14,29 +14,36 @@ from worker.child.failure import explain
 from worker.child.voice import Voice
 from worker.events import SucceededEvent, TerminalEvent
 from worker.job import Job
+from worker.shortage import NO_MEMORY_TO_SAY
 
 log = logging.getLogger(__name__)
 
+RESERVE = 4 << 20
+"""Bytes that are let go of when memory ran out, so that it can be told."""
 
 Work = Callable[[Job, Path, Voice], None]
 
 
 def run(load: Callable[[], Work]) -> NoReturn:
     """Loads the work, does the job of the current folder, and ends the process: 0 succeeded, 1
-    failed.
+    failed, ``NO_MEMORY_TO_SAY`` failed for lack of memory, even of that for saying so.
 
     The work sees strangers' files, its loading must not. Tracebacks go to standard error, which
     only the service's log sees.
     """
-    voice = Voice(_take_stdout())
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO)
-    last = _last_event(load, voice)
-    voice.say(last)
-    sys.stderr.flush()
+    try:
+        voice = Voice(_take_stdout())
+        logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+        last = _last_event(load, voice)
+        voice.say(last)
+        sys.stderr.flush()
+    except MemoryError:
+        os._exit(NO_MEMORY_TO_SAY)
     os._exit(0 if isinstance(last, SucceededEvent) else 1)  # no thread or atexit hook holds it up
 
 
 def _last_event(load: Callable[[], Work], voice: Voice) -> TerminalEvent:
+    ballast = bytearray(RESERVE)
     try:
         folder = Path.cwd()
         job = Job.read(folder)
@@ -45,6 +52,7 @@ def _last_event(load: Callable[[], Work], voice: Voice) -> TerminalEvent:
         confinement.finish(job)
         work(job, folder, voice)
     except Exception as error:  # the outer edge: whatever it was, the runner is told
+        ballast.clear()
         log.exception("job failed")
         return explain(error)
     return SucceededEvent()
