@@ -81,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if said.status != 204:
             self.send_header("content-length", str(len(said.body)))
+        self.send_header("connection", "close")  # or the client may ask again before it is
         self.end_headers()
         self.wfile.write(said.body[: said.cut])
 
