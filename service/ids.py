@@ -6,7 +6,7 @@ from typing import Literal
 
 from ulid import ULID
 
-Kind = Literal["def", "upl", "mdl", "blb", "key", "aud", "msg", "whs"]
+Kind = Literal["def", "upl", "mdl", "blb", "key", "aud", "msg", "whs", "era"]
 
 
 def new_id(kind: Kind) -> str:

@@ -106,13 +106,19 @@ class DefenseRecord(Record):
     event_count: Mapped[int] = mapped_column(Integer, default=0)
     webhook_url: Mapped[str | None]  # empty too once nobody is there any more
     webhook_events: Mapped[list[str] | None] = mapped_column(JSON)
+    fingerprint: Mapped[str | None] = mapped_column(String(64))  # of what made its model; succeeded
+    answered_from: Mapped[str | None]  # the defense whose result this one was given
     report_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     report: Mapped[BlobRecord | None] = relationship(lazy="joined")
     inputs: Mapped[list[InputRecord]] = relationship(
         lazy="selectin", cascade="all, delete-orphan", order_by="InputRecord.role"
     )
     model: Mapped[ModelRecord | None] = relationship(lazy="joined", passive_deletes=True)
-    __table_args__ = (Index(None, "tenant", "id"), Index(None, "status", "id"))
+    __table_args__ = (
+        Index(None, "tenant", "id"),
+        Index(None, "status", "id"),
+        Index(None, "tenant", "fingerprint"),
+    )
 
 
 class InputRecord(Record):
@@ -241,11 +247,13 @@ class DeliveryRecord(Record):
 
 
 class TenantRecord(Record):
-    """Whom rows belong to. ``limits`` are its own, where they differ from the settings'."""
+    """Whom rows belong to. ``limits`` and ``retention`` are its own, where they differ from the
+    settings'."""
 
     __tablename__ = "tenants"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     limits: Mapped[dict[str, Any] | None]
+    retention: Mapped[dict[str, Any] | None]
     counted_on: Mapped[str | None] = mapped_column(String(10))  # the day of defenses_counted, UTC
     defenses_counted: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]
@@ -283,3 +291,34 @@ class AuditRecord(Record):
     request_id: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
     __table_args__ = (Index(None, "tenant", "id"),)
+
+
+class ErasureRecord(Record):
+    """Somebody asked that everything of a tenant be deleted. It stays, as the proof."""
+
+    __tablename__ = "erasures"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    requested_by: Mapped[str | None]  # a key; empty: somebody without one, or at the host
+    everything: Mapped[bool]  # keys, audit entries and the tenant's row too
+    items: Mapped[int] = mapped_column(Integer, default=0)
+    sha256: Mapped[str | None] = mapped_column(String(64))  # of the certificate's lines, once done
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (Index(None, "tenant", "id"), Index(None, "finished_at"))
+
+
+class ErasedRecord(Record):
+    """One thing that an erasure deleted: written in the transaction that deleted its row.
+    ``stored`` while bytes may still lie in the object store."""
+
+    __tablename__ = "erased"
+    erasure_id: Mapped[str] = mapped_column(
+        ForeignKey("erasures.id", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))  # a table's name
+    item: Mapped[str] = mapped_column(String(400))  # its primary key
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    stored: Mapped[bool] = mapped_column(default=False)
