@@ -78,7 +78,7 @@ def load(server: Server, model_id: str) -> None:
 def wait_for_choices(data_dir: Path, count: int) -> None:
     """Until the engine has chosen a backend for so many models."""
     ends = time.monotonic() + CHOICE_SECONDS
-    while len(list((data_dir / "cache").glob("*.backend.json"))) < count:
+    while len(list((data_dir / "cache").rglob("*.backend.json"))) < count:
         if time.monotonic() > ends:
             return
         time.sleep(0.2)
