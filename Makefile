@@ -7,6 +7,8 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP    = $(BIN)/python -m pip --disable-pip-version-check --quiet
+# ONNX Runtime would otherwise report its use to its makers.
+export ORT_DISABLE_TELEMETRY := 1
 # The first interpreter that is new enough and can make a virtual environment with pip.
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(shell \
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

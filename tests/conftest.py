@@ -12,9 +12,10 @@ from tests.network import block_outside
 
 pytest_plugins = ["tests.servers.fixtures"]
 
-# Read by torch (and numpy) when first imported, here and in child processes: the test processes
-# share the cores.
+# Read by torch (and numpy, and ONNX Runtime) when first imported, here and in child processes: the
+# test processes share the cores.
 _processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _processes)))
 
 settings.register_profile(

@@ -79,4 +79,5 @@ def environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",  # fewer pools that each keep what was freed
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
+        "ORT_DISABLE_TELEMETRY": "1",  # it would open a connection, and the sandbox end the engine
     }
