@@ -95,7 +95,7 @@ def measured(
 def chosen(data_dir: Path, model: Served) -> Choice:
     """What the engine noted beside the model's file; eager torch where it noted nothing."""
     sha256 = models.digest(model.path)
-    for path in (data_dir / "cache").glob("*.backend.json"):
+    for path in (data_dir / "cache").rglob("*.backend.json"):
         if path.name.startswith(sha256) and "+" not in path.name:
             noted = json.loads(path.read_text())
             return Choice(noted["backend"], noted["most_rows"])
