@@ -28,7 +28,7 @@ RUN sh install-torch "${TORCH}"
 
 # The requirements alone, so that a change of the source does not install them again.
 COPY pyproject.toml deploy/requirements.py ./
-RUN python3 requirements.py service worker > requirements.txt \
+RUN python3 requirements.py service worker telemetry > requirements.txt \
     && python3 -m pip install -c constraints.txt -r requirements.txt
 
 COPY LICENSE README.md ./

@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 			exit 1; }; \
 		echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing into $(VENV); the first time takes minutes"
-	@$(PIP) install -c constraints.txt -e '.[service,worker,demo,bench,dev]'
+	@$(PIP) install -c constraints.txt -e '.[service,worker,telemetry,demo,bench,dev]'
 	@touch $@
 
 check: setup ## lint, types, deployment files; changes nothing
