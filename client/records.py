@@ -113,6 +113,9 @@ class Alarm(Record):
     """How a model tells that it is attacked; ``rate``: clean images flagged at most."""
 
     on: bool
+    answered_from: str | None = None
+    priority: int = 5
+    queue: str = "cpu"
     threshold: float
     images: int
     flagged: int

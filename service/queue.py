@@ -1,4 +1,6 @@
-"""The queue is a wake-up: a message carries a defense's id and nothing else.
+"""The queue is a wake-up: a message carries a defense's id and nothing else. Whoever takes it runs
+the job whose turn it is in that queue (``lifecycle/turns.py``), which may be another one: there is
+a message for each job that waits, so every job's turn comes.
 
 Losing every message loses no job, because the reaper (``service/defenses/reaper.py``) wakes
 workers again for rows that nobody took. So a broker that is down delays a job and fails nothing.
@@ -13,6 +15,7 @@ import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from service.defenses.states import QueueName
 from service.errors import UnavailableError
 from service.settings import Settings
 
@@ -23,6 +26,16 @@ QUEUE = "defenses"
 MAX_SENDING = 8
 TURN_SECONDS = 1.0
 _RETRY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.3, "interval_max": 0.5}
+
+
+def broker_queue(queue: QueueName) -> str:
+    """Its name at the broker."""
+    return QUEUE if queue is QueueName.CPU else f"{QUEUE}-{queue}"
+
+
+def queue_of(name: object) -> QueueName | None:
+    """The queue that has this name at the broker."""
+    return next((queue for queue in QueueName if broker_queue(queue) == name), None)
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -52,25 +65,43 @@ class Queue:
         self._celery = celery
         self._sending = threading.BoundedSemaphore(MAX_SENDING)
 
-    def wake(self, defense_id: str) -> bool:
+    def wake(self, defense_id: str, queue: QueueName = QueueName.CPU) -> bool:
         """Sends one message; False (and a log line) when the broker cannot be reached."""
         if not self._sending.acquire(timeout=TURN_SECONDS):
             log.warning("wake_failed", defense_id=defense_id, error="others wait already")
             return False
         try:
-            return self._send(defense_id)
+            return self._send(defense_id, queue)
         finally:
             self._sending.release()
 
-    def _send(self, defense_id: str) -> bool:
+    def _send(self, defense_id: str, queue: QueueName) -> bool:
         try:
             self._celery.send_task(
-                RUN_DEFENSE, args=[defense_id], retry=True, retry_policy=_RETRY, ignore_result=True
+                RUN_DEFENSE,
+                args=[defense_id],
+                queue=broker_queue(queue),
+                retry=True,
+                retry_policy=_RETRY,
+                ignore_result=True,
             )
         except (OperationalError, OSError) as error:
             log.warning("wake_failed", defense_id=defense_id, error=type(error).__name__)
             return False
         return True
+
+    def count(self, queue: QueueName) -> int | None:
+        """Messages that wait there; None (and a log line) when the broker cannot be reached."""
+        connection = self._celery.connection_for_write()
+        away = (OperationalError, OSError, *connection.connection_errors)
+        try:
+            with connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+                declared = connection.default_channel.queue_declare(broker_queue(queue))
+                return int(declared.message_count)
+        except away as error:
+            log.warning("queue_not_counted", queue=queue, error=type(error).__name__)
+            return None
 
     def ping(self) -> None:
         """Raises UnavailableError when the broker cannot be reached."""

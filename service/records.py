@@ -17,11 +17,14 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    TextClause,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from service.defenses.states import Stage, Status
+from service.defenses.states import QueueName, Stage, Status
+from service.uploads.multipart.states import MultipartState
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,6 +32,16 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+WAITING, LEASED = text("status = 'queued'"), text("status IN ('running', 'cancelling')")
+"""Defenses of these states have indices of their own, which stay small however many have ended. A
+query that is to use one spells these conditions out: the planner matches no parameter."""
+
+
+def _only(condition: TextClause) -> dict[str, TextClause]:
+    """Makes an index a partial one."""
+    return {"postgresql_where": condition, "sqlite_where": condition}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -116,7 +129,10 @@ class DefenseRecord(Record):
     model: Mapped[ModelRecord | None] = relationship(lazy="joined", passive_deletes=True)
     __table_args__ = (
         Index(None, "tenant", "id"),
-        Index(None, "status", "id"),
+        Index(None, "tenant", "status", "id"),
+        Index(None, "queue", "tenant", "started_at"),
+        Index("ix_defenses_waiting", "queue", "tenant", priority.desc(), "id", **_only(WAITING)),
+        Index("ix_defenses_leased", "queue", "tenant", **_only(LEASED)),
         Index(None, "tenant", "fingerprint"),
     )
 
@@ -127,6 +143,10 @@ class InputRecord(Record):
     __tablename__ = "defense_inputs"
     defense_id: Mapped[str] = mapped_column(
         ForeignKey("defenses.id", ondelete="CASCADE"), primary_key=True
+    priority: Mapped[int] = mapped_column(Integer, default=5, server_default="5")
+    queue: Mapped[QueueName] = mapped_column(
+        String(16), default=QueueName.CPU, server_default=QueueName.CPU
+    )
     )
     role: Mapped[str] = mapped_column(String(16), primary_key=True)  # model, clean, test, triggered
     blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)

@@ -10,6 +10,7 @@ from pydantic import AnyUrl, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from confinement import Mode
+from service.defenses.states import QueueName
 
 MIB = 1 << 20
 
@@ -143,6 +144,18 @@ class Settings(BaseSettings):
         NoDecode,
         BeforeValidator(_comma_separated),
         Field(description="one engine each, comma separated; empty: one on `device`"),
+    ] = ()
+    queues: Annotated[
+        tuple[QueueName, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(min_length=1, description="that requests may name; the first is for all others"),
+    ] = (QueueName.CPU,)
+    worker_queues: Annotated[
+        tuple[QueueName, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="that a worker takes from, comma separated; empty: all of them"),
     ] = ()
     engine_backends: Annotated[
         tuple[Literal["eager", "fused", "onnxruntime", "compiled"], ...],

@@ -13,7 +13,7 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from service.blobs import Blobs
 from service.database import Database
-from service.queue import Queue, create_celery
+from service.queue import Queue, broker_queue, create_celery
 from service.settings import Settings
 from service.storage import open_store
 from worker.runner import Runner
@@ -61,6 +61,7 @@ def _consume(celery: Celery, settings: Settings) -> int:
         quiet=True,
     )
     worker.start()
+        queues=[broker_queue(queue) for queue in settings.worker_queues or settings.queues],
     return int(worker.exitcode or 0)
 
 

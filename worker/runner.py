@@ -17,6 +17,7 @@ from service.blobs import Blobs
 from service.database import DATABASE_ERRORS, Database
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
+from service.defenses.states import QueueName
 from service.queue import Queue
 from service.settings import Settings
 from worker.attempt import Attempt, Tools
@@ -53,34 +54,35 @@ class Runner:
         self._shutdown = shutdown
         self._tools = Tools(settings, database, blobs, command)
 
-    def run(self, defense_id: str) -> None:
-        """Does nothing when the defense is gone, or not queued (any more)."""
+    def run(self, woken_for: str, queue: QueueName | None = None) -> None:
+        """Runs the job whose turn it is in the queue that the message came by; none when nothing
+        waits there. The one that the message was sent for may be another."""
         if self._shutdown.is_set():
             return
-        with bound_contextvars(job_id=defense_id):
-            lease = self._claim(defense_id)
-            if lease is None:
-                return
-            with bound_contextvars(attempt=lease.attempt), self._keeper(lease) as keeper:
-                log.info("attempt_started")
-                outcome = self._outcome(lease, keeper)
-                self._settle(lease, outcome)
+        queue = queue or self._settings.queues[0]
+        lease = self._claim(queue)
+        if lease is None:
+            log.info("nothing_to_run", woken_for=woken_for)
+            return
+        with (
+            bound_contextvars(job_id=lease.defense_id, attempt=lease.attempt),
+            self._keeper(lease) as keeper,
+        ):
+            log.info("attempt_started")
+            self._settle(lease, queue, self._outcome(lease, keeper))
 
-    def _claim(self, defense_id: str) -> Lease | None:
+    def _claim(self, queue: QueueName) -> Lease | None:
         try:
             with self._database.write() as session:
-                lease = lifecycle.claim(
+                return lifecycle.claim_next(
                     session,
-                    defense_id,
+                    queue,
                     worker=self._workplace.name,
                     seconds=self._settings.lease_seconds,
                 )
         except DATABASE_ERRORS as error:  # the reaper wakes us again
             log.warning("claim_failed", error=type(error).__name__)
             return None
-        if lease is None:
-            log.info("nothing_to_run")
-        return lease
 
     def _keeper(self, lease: Lease) -> LeaseKeeper:
         return LeaseKeeper(
@@ -128,25 +130,25 @@ class Runner:
             f"the object store or the database was not there in {lease.attempt} attempts",
         )
 
-    def _settle(self, lease: Lease, outcome: Outcome) -> None:
+    def _settle(self, lease: Lease, queue: QueueName, outcome: Outcome) -> None:
         name = type(outcome).__name__.lower()
         try:
             patiently(lambda: self._write(lease, outcome), pause=time.sleep, more=AT_THE_END)
         except LostLeaseError:
-            self._settle_lost(lease, outcome)
+            self._settle_lost(lease, queue, outcome)
         except AWAY as error:
             log.error("outcome_left_to_reaper", outcome=name, error=type(error).__name__)
         else:
             log.info("attempt_ended", outcome=name, code=getattr(outcome, "code", None))
             if isinstance(outcome, GivenBack) and outcome.wake:
-                self._queue.wake(lease.defense_id)
+                self._queue.wake(lease.defense_id, queue)
 
-    def _settle_lost(self, lease: Lease, outcome: Outcome) -> None:
+    def _settle_lost(self, lease: Lease, queue: QueueName, outcome: Outcome) -> None:
         """The row has moved on: it is being cancelled, or it is not ours any more."""
         if isinstance(outcome, Cancelled):
             log.warning("lease_lost")
             return
-        self._settle(lease, Cancelled())
+        self._settle(lease, queue, Cancelled())
 
     def _write(self, lease: Lease, outcome: Outcome) -> None:
         with self._database.write() as session:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from celery import Celery
 
-from service.queue import RUN_DEFENSE
+from service.defenses.states import QueueName
+from service.queue import RUN_DEFENSE, queue_of
 
 log = structlog.get_logger()
 
@@ -15,19 +16,20 @@ log = structlog.get_logger()
 class Runs(Protocol):
     """What the task needs of the runner."""
 
-    def run(self, defense_id: str) -> None: ...
+    def run(self, woken_for: str, queue: QueueName | None) -> None: ...
 
 
 def register(celery: Celery, runner: Runs) -> None:
-    """Has ``celery`` hand every message's id to ``runner``.
+    """Has ``celery`` hand every message's id, and the queue that it came by, to ``runner``.
 
     The message is acknowledged afterwards. One that comes twice, late, or for a defense that is
-    gone does nothing, because the runner's claim takes a row once.
+    gone does no harm, because the runner's claim takes a row once.
     """
 
-    @celery.task(name=RUN_DEFENSE, shared=False, acks_late=True, ignore_result=True)
-    def run_defense(defense_id: object = None, *_more: object) -> None:
+    @celery.task(name=RUN_DEFENSE, shared=False, acks_late=True, ignore_result=True, bind=True)
+    def run_defense(self: Any, defense_id: object = None, *_more: object) -> None:  # noqa: ANN401
+        came_by = (self.request.delivery_info or {}).get("routing_key")
         if isinstance(defense_id, str):
-            runner.run(defense_id)
+            runner.run(defense_id, queue_of(came_by))
         else:
             log.warning("strange_message", kind=type(defense_id).__name__)

@@ -39,6 +39,11 @@ class AttackTest(StrEnum):
     RETUNING = "retuning"
 
 
+class Queue(StrEnum):
+    CPU = "cpu"
+    GPU = "gpu"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     command(app, "defend", examples=EXAMPLES)(defend)
@@ -91,6 +96,13 @@ def defend(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="for people")] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(min=0, max=9, help="of your own jobs, those with a higher one go first [5]"),
+    ] = None,
+    queue: Annotated[
+        Queue | None, typer.Option(help="which workers take it [the service's choice]")
+    ] = None,
     webhook: Annotated[
         str | None, typer.Option(help="https address that is told what becomes of it")
     ] = None,
@@ -138,6 +150,8 @@ def defend(
         "webhook": webhook,
         "idempotency_key": idempotency_key,
         "reuse": reuse,
+        "priority": priority,
+        "queue": queue and str(queue),
     }
     with session.service() as service:
         defense = _ask(service, session.screen, asked)

@@ -43,6 +43,8 @@ def defend(
     evidence: Mapping[str, Any] | bool = True,
     attack_tests: Sequence[str] = (),
     name: str | None = None,
+    priority: int | None = None,
+    queue: str | None = None,
     webhook: Mapping[str, Any] | str | None = None,
     idempotency_key: str | None = None,
     reuse: bool = True,
@@ -72,6 +74,9 @@ def defend(
         name=name,
         webhook=webhook,
         idempotency_key=idempotency_key,
+        priority=priority,
+        queue=queue,
+        fresh=fresh,
     )
     return (yield from ask(call))
 

@@ -42,6 +42,11 @@ class Draft:
         """Raises InvalidRequestError (SourceRefusedError) for what needs no look into a file."""
         self._check_inputs(settings)
         request = self.request
+        if request.queue is not None and request.queue not in settings.queues:
+            raise InvalidRequestError(
+                f"queue: this service has no workers for {request.queue!r}; leave it out, or name"
+                f" one of: {', '.join(settings.queues)}"
+            )
         if request.webhook is not None:
             webhook_target(request.webhook.url, settings.webhook_hosts)
         triggered = "triggered" in self.files or request.triggered is not None

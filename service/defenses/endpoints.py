@@ -80,17 +80,17 @@ async def create_defense(
     defense = created.defense
     if created.replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    else:
-        await _wake(resources, defense.id)
+    elif not defense.status.is_terminal:
+        await _wake(resources, defense)
     response.headers["Location"] = f"/v1/defenses/{defense.id}"
     return await _waited(resources, tenant, defense, prefer, response)
 
 
-async def _wake(resources: Resources, defense_id: str) -> None:
+async def _wake(resources: Resources, defense: Defense) -> None:
     try:
-        await bounded(lambda: resources.queue.wake(defense_id), seconds=WAKE_SECONDS)
+        await bounded(lambda: resources.queue.wake(defense.id, defense.queue), seconds=WAKE_SECONDS)
     except TimeoutError:
-        log.warning("wake_slow", defense_id=defense_id)
+        log.warning("wake_slow", defense_id=defense.id)
 
 
 async def _waited(

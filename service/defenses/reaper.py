@@ -10,10 +10,17 @@ import structlog
 from service.blobs import Blobs
 from service.database import Database
 from service.defenses import lifecycle
+from service.defenses.states import QueueName
 from service.queue import Queue
 from service.settings import Settings
 
 log = structlog.get_logger()
+
+MOST_COUNTED = 10_000
+"""Jobs; with so many messages there is no need for more, however many jobs wait."""
+
+MOST_WOKEN = 100
+"""Messages of one round."""
 
 
 class Reaper:
@@ -38,11 +45,31 @@ class Reaper:
                 log.warning(
                     "worker_lost", defense_id=record.id, attempt=record.attempt, status=after
                 )
+        woken: list[str] = []
+        for queue in QueueName:
+            with self._database.read() as session:
+                jobs = lifecycle.count_waiting(session, queue, most=MOST_COUNTED)
+            if not jobs:
+                continue
+            messages = self._queue.count(queue)
+            if messages is None:
+                break
+            woken += self._wake(queue, jobs - messages)
+        return woken
+
+    def _wake(self, queue: QueueName, lacking: int) -> list[str]:
+        """Sends the messages that lack: each runs one job. With more of them, whoever counts
+        messages to know how many workers are needed would count wrong."""
+        if lacking <= 0:
+            return []
         with self._database.write() as session:
             waiting = lifecycle.take_unwoken(
-                session, older_than=self._settings.requeue_after_seconds
+                session,
+                queue,
+                older_than=self._settings.requeue_after_seconds,
+                limit=min(lacking, MOST_WOKEN),
             )
-        return list(takewhile(self._queue.wake, waiting))
+        return list(takewhile(lambda one: self._queue.wake(one, queue), waiting))
 
     def sweep(self) -> int:
         """Removes blobs that nobody refers to; returns how many."""

@@ -11,7 +11,7 @@ from polarizer.config import PurifyConfig
 from polarizer.description import ModelDescription
 from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import Digest, Numbers, Role
-from service.defenses.states import Stage, Status
+from service.defenses.states import QueueName, Stage, Status
 from service.defenses.winback import AttackTest
 from service.records import DefenseRecord, EventRecord, InputRecord
 from service.webhooks.schemas import Kind, Webhook
@@ -61,6 +61,13 @@ class DefenseRequest(_Sent):
     """
 
     name: Annotated[str | None, Field(min_length=1, max_length=200, pattern=_PRINTABLE)] = None
+    priority: Annotated[
+        int,
+        Field(ge=0, le=9, description="of the caller's own jobs, those with a higher one go first"),
+    ] = 5
+    queue: Annotated[
+        QueueName | None, Field(description="which workers take it; null: the service's choice")
+    ] = None
     model: Annotated[Reference | None, Field(description="the suspect model's file")] = None
     clean: Annotated[Reference | None, Field(description="images to repair it with")] = None
     test: Annotated[Reference | None, Field(description="images to measure on only")] = None
@@ -127,6 +134,8 @@ class Defense(BaseModel):
     stage: Annotated[Stage | None, Field(description="what it is doing, while it runs")]
     progress: Annotated[float, Field(ge=0, le=1)]
     attempt: Annotated[int, Field(description="how many workers have taken it")]
+    priority: int
+    queue: QueueName
     numbers: Annotated[Numbers | None, Field(description="what is measured so far")]
     error: Annotated[Failure | None, Field(description="why it failed")]
     model_id: Annotated[str | None, Field(description="the purified model, once it succeeded")]
@@ -159,6 +168,8 @@ class Defense(BaseModel):
                 "error": record.error,
                 "model_id": record.model.id if record.model else None,
                 "has_report": record.report_blob_id is not None,
+                "priority": record.priority,
+                "queue": record.queue,
                 "created_at": record.created_at,
                 "started_at": record.started_at,
                 "finished_at": record.finished_at,

@@ -38,7 +38,8 @@ class Created:
 
 
 def create(resources: Resources, tenant: str, draft: Draft, key: str | None) -> Created:
-    """Commits a queued defense; waking a worker is the caller's business."""
+    """Commits a queued defense, or one that has succeeded already because it repeats another;
+    waking a worker is the caller's business."""
     draft.check(resources.settings)
     if key is None:
         return Created(_create(resources, tenant, draft, None), replayed=False)
@@ -61,6 +62,7 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 record = _record(session, tenant, draft, blob_ids)
                 lifecycle.add(session, record)
                 record.enqueued_at = record.created_at
+                record.queue = draft.request.queue or resources.settings.queues[0]
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
                 audit.note(session, record.id, 202)
@@ -106,6 +108,7 @@ def _record(
         **_webhook(session, tenant, request),
         inputs=[*filter(None, named), *sent],
     )
+        priority=request.priority,
 
 
 def _webhook(session: Session, tenant: str, request: DefenseRequest) -> dict[str, Any]:

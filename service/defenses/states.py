@@ -23,6 +23,13 @@ class Status(StrEnum):
         return self in (Status.RUNNING, Status.CANCELLING)
 
 
+class QueueName(StrEnum):
+    """Which workers take a defense: those that were told to take from this queue."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
 class Stage(StrEnum):
     """What a running defense is doing, in this order."""
 

@@ -50,7 +50,7 @@ POINTS = (
     Point("reaping", "api", "service.defenses.lifecycle:take_from_lost_worker", "after"),
     Point("reaped-not-woken", "api", "service.defenses.lifecycle:take_unwoken", "after"),
     Point("claimed", "worker", "worker.runner:Runner._claim", "after"),
-    Point("claiming", "worker", "service.defenses.lifecycle:claim", "after"),
+    Point("claiming", "worker", "service.defenses.lifecycle:claim_next", "after"),
     Point("renewing", "worker", "service.defenses.lifecycle:renew", "after"),
     Point("fetching", "worker", "service.storage.s3:S3Store.read", "within"),
     Point("fetched", "worker", "worker.attempt:fetch_inputs", "after"),

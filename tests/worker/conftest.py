@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from service.database import Database
+from service.defenses.states import QueueName
 from service.records import EventRecord
 from service.settings import Settings
 from service.storage import open_store
@@ -28,9 +29,12 @@ class FakeQueue:
     def __init__(self) -> None:
         self.woken: list[str] = []
 
-    def wake(self, defense_id: str) -> bool:
+    def wake(self, defense_id: str, queue: QueueName = QueueName.CPU) -> bool:
         self.woken.append(defense_id)
         return True
+
+    def count(self, queue: QueueName) -> int | None:
+        return 0
 
 
 @dataclass

@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from service.database import Database
+from service.database import Database, now
 from service.defenses import lifecycle, repository
 from service.defenses.lifecycle import Lease, LostLeaseError
-from service.defenses.states import Stage, Status, before, may_follow
+from service.defenses.states import QueueName, Stage, Status, before, may_follow
 from service.ids import new_id
 from service.records import BlobRecord, DefenseRecord, EventRecord
 
@@ -93,7 +93,7 @@ class Lifecycle(RuleBasedStateMachine):
         allowed = self.holds(lease) and self.status is Status.RUNNING
         with self.only_if(allowed), self.database.write() as session:
             blob = BlobRecord(id=new_id("blb"), sha256="0" * 64, size=1, live=True)
-            blob.created_at = lifecycle.now(session)
+            blob.created_at = now(session)
             session.add(blob)
             session.flush()
             lifecycle.succeed(session, lease, numbers={"a": 1.0}, report_blob_id=blob.id)
@@ -155,8 +155,9 @@ class Lifecycle(RuleBasedStateMachine):
     @rule()
     def wake(self) -> None:
         with self.database.write() as session:
-            woken = lifecycle.take_unwoken(session, older_than=-1, limit=1000)
-            again = lifecycle.take_unwoken(session, older_than=60, limit=1000)
+            cpu = QueueName.CPU
+            woken = lifecycle.take_unwoken(session, cpu, older_than=-1, limit=1000)
+            again = lifecycle.take_unwoken(session, cpu, older_than=60, limit=1000)
         assert (self.id in woken) is (self.status is Status.QUEUED)
         assert self.id not in again
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 from celery import Celery
 from sqlalchemy import update
 
 from service.blobs import Blobs
-from service.database import Database
+from service.database import Database, now
 from service.defenses import lifecycle, repository
 from service.defenses.reaper import Reaper
-from service.defenses.states import Status
+from service.defenses.states import QueueName, Status
 from service.ids import new_id
 from service.queue import Queue
 from service.records import DefenseRecord
@@ -25,12 +27,19 @@ class FakeQueue(Queue):
         self.woken: list[str] = []
         self.asked = 0
         self.down = False
+        self.waiting = 0
+        self.by_queue: dict[QueueName, list[str]] = defaultdict(list)
 
-    def wake(self, defense_id: str) -> bool:
+    def wake(self, defense_id: str, queue: QueueName = QueueName.CPU) -> bool:
         self.asked += 1
         if not self.down:
             self.woken.append(defense_id)
+            self.by_queue[queue].append(defense_id)
         return not self.down
+
+    def count(self, queue: QueueName) -> int | None:
+        self.asked += self.down
+        return None if self.down else self.waiting
 
 
 @pytest.fixture
@@ -68,10 +77,36 @@ def test_a_message_that_was_lost_is_sent_again(
     assert reaper.reap() == [defense_id]
     assert reaper.reap() == [], "woken a moment ago"
     with database.write() as session:
-        moment = lifecycle.now(session).replace(year=2020)
+        moment = now(session).replace(year=2020)
         session.execute(update(DefenseRecord).values(enqueued_at=moment))
     assert reaper.reap() == [defense_id]
     assert queue.woken == [defense_id] * 2
+
+
+def test_jobs_that_have_a_message_each_are_not_announced_again(
+    database: Database, reaper: Reaper, queue: FakeQueue, defense_id: str
+) -> None:
+    """Or a long queue would fill the broker with wake-ups that find nothing."""
+    with database.write() as session:
+        defense = DefenseRecord(id=new_id("def"), tenant="t", request={}, inputs=[])
+        lifecycle.add(session, defense)
+    queue.waiting = 2
+    assert reaper.reap() == []
+    queue.waiting = 1
+    assert reaper.reap() == [defense_id]
+    assert status(database, defense.id).enqueued_at is None
+
+
+def test_each_queue_gets_its_own_messages(
+    database: Database, reaper: Reaper, queue: FakeQueue, defense_id: str
+) -> None:
+    with database.write() as session:
+        defense = DefenseRecord(
+            id=new_id("def"), tenant="t", request={}, inputs=[], queue=QueueName.GPU
+        )
+        lifecycle.add(session, defense)
+    assert reaper.reap() == [defense_id, defense.id]
+    assert queue.by_queue == {QueueName.CPU: [defense_id], QueueName.GPU: [defense.id]}
 
 
 def test_a_lost_worker_is_replaced_until_there_were_too_many(

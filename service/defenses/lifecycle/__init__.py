@@ -1,0 +1,54 @@
+"""Every change of a defense's state goes through here: one guarded UPDATE, one event, together.
+
+A worker's changes carry the attempt number that its claim gave it. When the row has moved on (its
+lease ran out and another worker took it, or it was cancelled and reaped), the UPDATE matches
+nothing and :class:`LostLeaseError` tells the worker to stop and write nothing.
+
+    changes.py   the one place where a row changes its state
+    asking.py    by a user: add, request_cancel
+    turns.py     whose job is next
+    attempts.py  by a worker: claim_next, then renew, report, and one of the ends
+    recovery.py  by the reaper
+"""
+
+from service.defenses.lifecycle.asking import add, request_cancel
+from service.defenses.lifecycle.attempts import (
+    claim,
+    claim_next,
+    confirm_cancel,
+    fail,
+    hand_back,
+    renew,
+    report,
+    reported,
+    succeed,
+)
+from service.defenses.lifecycle.changes import Lease, LostLeaseError
+from service.defenses.lifecycle.recovery import (
+    count_waiting,
+    expired,
+    mark_woken,
+    take_from_lost_worker,
+    take_unwoken,
+)
+
+__all__ = [
+    "Lease",
+    "LostLeaseError",
+    "add",
+    "claim",
+    "claim_next",
+    "confirm_cancel",
+    "count_waiting",
+    "expired",
+    "fail",
+    "hand_back",
+    "mark_woken",
+    "renew",
+    "report",
+    "reported",
+    "request_cancel",
+    "succeed",
+    "take_from_lost_worker",
+    "take_unwoken",
+]
