@@ -88,6 +88,9 @@ class Defense(Record):
     config: dict[str, Any]
     evidence: dict[str, Any] | None = None
     attack_tests: tuple[str, ...] = ()
+    answered_from: str | None = None
+    priority: int = 5
+    queue: str = "cpu"
 
 
 class Event(Record):
@@ -113,9 +116,6 @@ class Alarm(Record):
     """How a model tells that it is attacked; ``rate``: clean images flagged at most."""
 
     on: bool
-    answered_from: str | None = None
-    priority: int = 5
-    queue: str = "cpu"
     threshold: float
     images: int
     flagged: int

@@ -103,6 +103,10 @@ class DefenseRecord(Record):
     tenant: Mapped[str]
     name: Mapped[str | None]
     status: Mapped[Status] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(Integer, default=5, server_default="5")
+    queue: Mapped[QueueName] = mapped_column(
+        String(16), default=QueueName.CPU, server_default=QueueName.CPU
+    )
     stage: Mapped[Stage | None] = mapped_column(String(16))
     progress: Mapped[float] = mapped_column(Float, default=0.0)
     request: Mapped[dict[str, Any]]  # description, target, config: DefenseRequest without inputs
@@ -143,10 +147,6 @@ class InputRecord(Record):
     __tablename__ = "defense_inputs"
     defense_id: Mapped[str] = mapped_column(
         ForeignKey("defenses.id", ondelete="CASCADE"), primary_key=True
-    priority: Mapped[int] = mapped_column(Integer, default=5, server_default="5")
-    queue: Mapped[QueueName] = mapped_column(
-        String(16), default=QueueName.CPU, server_default=QueueName.CPU
-    )
     )
     role: Mapped[str] = mapped_column(String(16), primary_key=True)  # model, clean, test, triggered
     blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)

@@ -119,6 +119,18 @@ class Settings(BaseSettings):
 
     # Jobs
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""
+    queues: Annotated[
+        tuple[QueueName, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(min_length=1, description="that requests may name; the first is for all others"),
+    ] = (QueueName.CPU,)
+    worker_queues: Annotated[
+        tuple[QueueName, ...],
+        NoDecode,
+        BeforeValidator(_comma_separated),
+        Field(description="that a worker takes from, comma separated; empty: all of them"),
+    ] = ()
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
     job_memory_bytes: Annotated[
@@ -144,18 +156,6 @@ class Settings(BaseSettings):
         NoDecode,
         BeforeValidator(_comma_separated),
         Field(description="one engine each, comma separated; empty: one on `device`"),
-    ] = ()
-    queues: Annotated[
-        tuple[QueueName, ...],
-        NoDecode,
-        BeforeValidator(_comma_separated),
-        Field(min_length=1, description="that requests may name; the first is for all others"),
-    ] = (QueueName.CPU,)
-    worker_queues: Annotated[
-        tuple[QueueName, ...],
-        NoDecode,
-        BeforeValidator(_comma_separated),
-        Field(description="that a worker takes from, comma separated; empty: all of them"),
     ] = ()
     engine_backends: Annotated[
         tuple[Literal["eager", "fused", "onnxruntime", "compiled"], ...],

@@ -55,13 +55,13 @@ def _consume(celery: Celery, settings: Settings) -> int:
     worker = celery.Worker(
         pool="threads",
         concurrency=settings.worker_concurrency,
+        queues=[broker_queue(queue) for queue in settings.worker_queues or settings.queues],
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         quiet=True,
     )
     worker.start()
-        queues=[broker_queue(queue) for queue in settings.worker_queues or settings.queues],
     return int(worker.exitcode or 0)
 
 

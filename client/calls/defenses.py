@@ -31,18 +31,18 @@ def create(
     description: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
     evidence: Mapping[str, Any] | bool = True,
+    attack_tests: Sequence[str] = (),
+    name: str | None = None,
     priority: int | None = None,
     queue: str | None = None,
     fresh: bool = False,
-    attack_tests: Sequence[str] = (),
-    name: str | None = None,
     webhook: Mapping[str, Any] | str | None = None,
     idempotency_key: str | None = None,
+) -> Call[Defense]:
+    """Asks for a defense. ``evidence=False``: triggers that nobody sent are not looked for.
     ``priority``: 0 to 9; of the caller's own jobs those with a higher one go first.
     ``queue``: which workers take it, ``cpu`` or ``gpu``; left out, the service chooses.
     ``fresh``: the same defense, made before, does not answer; it is made anew.
-) -> Call[Defense]:
-    """Asks for a defense. ``evidence=False``: triggers that nobody sent are not looked for.
     ``webhook``: whom to tell what becomes of it, an address or ``{"url": …, "events": […]}``.
 
     The call carries an ``Idempotency-Key`` (a fresh one, if none is given), so sending it again
@@ -55,10 +55,10 @@ def create(
     optional = {
         "target_class": target_class,
         "description": description,
-        "priority": priority,
-        "queue": queue,
         "config": config,
         "name": name,
+        "priority": priority,
+        "queue": queue,
         "webhook": {"url": webhook} if isinstance(webhook, str) else webhook,
         "attack_tests": list(attack_tests) or None,
     }

@@ -147,11 +147,11 @@ def defend(
         "evidence": evidence,
         "attack_tests": [str(one) for one in attack_test or []],
         "name": name,
+        "priority": priority,
+        "queue": queue and str(queue),
         "webhook": webhook,
         "idempotency_key": idempotency_key,
         "reuse": reuse,
-        "priority": priority,
-        "queue": queue and str(queue),
     }
     with session.service() as service:
         defense = _ask(service, session.screen, asked)

@@ -72,11 +72,11 @@ def defend(
         evidence=evidence,
         attack_tests=attack_tests,
         name=name,
-        webhook=webhook,
-        idempotency_key=idempotency_key,
         priority=priority,
         queue=queue,
         fresh=fresh,
+        webhook=webhook,
+        idempotency_key=idempotency_key,
     )
     return (yield from ask(call))
 

@@ -131,11 +131,11 @@ class Defense(BaseModel):
     id: Annotated[str, Field(examples=["def_01kpgs5m3w8x7v6t5r4q3p2n1m"])]
     name: str | None
     status: Status
+    priority: int
+    queue: QueueName
     stage: Annotated[Stage | None, Field(description="what it is doing, while it runs")]
     progress: Annotated[float, Field(ge=0, le=1)]
     attempt: Annotated[int, Field(description="how many workers have taken it")]
-    priority: int
-    queue: QueueName
     numbers: Annotated[Numbers | None, Field(description="what is measured so far")]
     error: Annotated[Failure | None, Field(description="why it failed")]
     model_id: Annotated[str | None, Field(description="the purified model, once it succeeded")]
@@ -161,6 +161,8 @@ class Defense(BaseModel):
                 "id": record.id,
                 "name": record.name,
                 "status": record.status,
+                "priority": record.priority,
+                "queue": record.queue,
                 "stage": record.stage,
                 "progress": record.progress,
                 "attempt": record.attempt,
@@ -168,8 +170,6 @@ class Defense(BaseModel):
                 "error": record.error,
                 "model_id": record.model.id if record.model else None,
                 "has_report": record.report_blob_id is not None,
-                "priority": record.priority,
-                "queue": record.queue,
                 "created_at": record.created_at,
                 "started_at": record.started_at,
                 "finished_at": record.finished_at,

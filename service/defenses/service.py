@@ -60,9 +60,9 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 quotas.take_defense(session, tenant)
                 quotas.require_room(session, tenant)
                 record = _record(session, tenant, draft, blob_ids)
+                record.queue = draft.request.queue or resources.settings.queues[0]
                 lifecycle.add(session, record)
                 record.enqueued_at = record.created_at
-                record.queue = draft.request.queue or resources.settings.queues[0]
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
                 audit.note(session, record.id, 202)
@@ -104,11 +104,11 @@ def _record(
         id=new_id("def"),
         tenant=tenant,
         name=request.name,
+        priority=request.priority,
         request=request.model_dump(mode="json", include=_KEPT),
         **_webhook(session, tenant, request),
         inputs=[*filter(None, named), *sent],
     )
-        priority=request.priority,
 
 
 def _webhook(session: Session, tenant: str, request: DefenseRequest) -> dict[str, Any]:
