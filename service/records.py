@@ -24,7 +24,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from service.defenses.states import QueueName, Stage, Status
-from service.uploads.multipart.states import MultipartState
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
