@@ -14,7 +14,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix test fuzz sbom faults demo serve bench-defense bench-serve clean
+.PHONY: help setup check fix test fuzz sbom faults docs demo example serve bench-defense bench-serve clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -32,15 +32,23 @@ $(STAMP): pyproject.toml constraints.txt
 			exit 1; }; \
 		echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing into $(VENV); the first time takes minutes"
-	@$(PIP) install -c constraints.txt -e '.[service,worker,telemetry,demo,bench,dev]'
+	@$(PIP) install -c constraints.txt -e '.[service,worker,telemetry,demo,bench,docs,dev]'
 	@touch $@
 
-check: setup ## lint, types, deployment files; changes nothing
+check: setup ## lint, types, deployment files, documentation; changes no file of the source
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/audit
+	$(SITE)
+
+# Run as a module, so that its hooks find the packages that the reference is made of; without the
+# theme's advertisement of its successor.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+docs: setup ## the documentation as a site in build/site
+	$(SITE)
 
 sbom: setup ## what is installed, as CycloneDX, in build/sbom.json; the image has its own
 	@mkdir -p build
@@ -62,6 +70,9 @@ faults: setup ## kill, stop and cut off every part under load, and prove that no
 
 demo: setup ## repair a backdoored model through the real service
 	$(BIN)/python -m demo
+
+example: setup ## a suspect model and images to follow the tutorial with, in ./example
+	$(BIN)/python -m demo.files example
 
 serve: setup ## the embedded service on 127.0.0.1:8000, data in ./data
 	$(BIN)/python -m service serve
@@ -89,4 +100,4 @@ bench-serve: setup ## the service's inference beside LitServe and BentoML; two c
 	$(BIN)/python -m benchmarks.serving.page
 
 clean: ## remove what setup and the embedded service made
-	rm -rf $(VENV) data build dist *.egg-info
+	rm -rf $(VENV) data example build dist *.egg-info

@@ -1,0 +1,135 @@
+"""The whole site, built as `make docs` builds it: complete, readable, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import polarizer
+from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads, Webhooks
+from polarizer.config import PurifyConfig
+from service.settings import Settings
+from tests.documents import ROOT
+
+LOADING = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src"}
+CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
+
+
+class Reading(HTMLParser):
+    """What a page loads, and the text that it shows outside code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.text: list[str] = []
+        self._code = 0
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag in LOADING and given.get("rel") not in ("canonical", "prev", "next"):
+            self.loads += [given.get(LOADING[tag]) or ""]
+        self._code += tag in ("code", "pre", "script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag in ("code", "pre", "script", "style")
+
+    def handle_data(self, data: str) -> None:
+        if not self._code:
+            self.text.append(data)
+
+
+def read(path: Path) -> Reading:
+    reading = Reading()
+    reading.feed(path.read_text(encoding="utf-8"))
+    return reading
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = ["-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if "POLARIZER" not in name}
+        | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, str]:
+    """HTML by address."""
+    found = {path.relative_to(site).as_posix(): path.read_text() for path in site.rglob("*.html")}
+    return {name.removesuffix("index.html"): text for name, text in found.items()}
+
+
+def test_every_page_is_in_the_site_and_in_its_navigation(pages: dict[str, str]) -> None:
+    for path in (ROOT / "docs").rglob("*.md"):
+        address = path.relative_to(ROOT / "docs").with_suffix("").as_posix() + "/"
+        assert address in pages
+        assert f'href="{address}"' in pages[""] or f'href="./{address}"' in pages[""], address
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        outside = [url for url in read(path).loads if re.match(r"(\w+:)?//", url)]
+        assert outside == [], path
+    for path in site.rglob("*.css"):
+        assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", path.read_text()), path
+
+
+def test_no_markup_was_left_as_text(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        if "source" not in path.parts:
+            text = "".join(read(path).text)
+            assert not re.search(r"\|\s*---|^\s*```|\]\([^)\s]+\.md|:material-", text, re.M), path
+
+
+def test_every_call_is_in_the_reference(pages: dict[str, str]) -> None:
+    calls = set(CALL.findall((ROOT / "docs" / "api.md").read_text().split("## Ask")[0]))
+    assert len(calls) > 30
+    for method, path in calls:
+        assert f"{method} {path}" in pages["reference/http/"]
+
+
+def test_every_setting_and_hyper_parameter_is_in_the_reference(pages: dict[str, str]) -> None:
+    for name in Settings.model_fields:
+        row = re.search(
+            rf"<code>POLARIZER_{name.upper()}</code></td>.*?</tr>",
+            pages["reference/settings/"],
+            re.DOTALL,
+        )
+        assert row, name
+        assert not row[0].endswith("<td></td>\n</tr>"), f"{name} has no meaning"
+    for name in PurifyConfig.model_fields:
+        assert f"<code>{name}</code>" in pages["reference/parameters/"]
+
+
+def test_every_public_name_and_method_is_in_the_reference(pages: dict[str, str]) -> None:
+    for name in polarizer.__all__:
+        assert f'id="{name.lower()}"' in pages["reference/python-library/"]
+    for room in (Defenses, Uploads, Models, Names, Keys, Tensors, Webhooks):
+        for name in vars(room):
+            if not name.startswith("_"):
+                heading = f"service.{room.__name__.lower()}.{name}"
+                assert heading in pages["reference/python-client/"]
+
+
+def test_every_command_and_error_is_in_the_reference(pages: dict[str, str]) -> None:
+    for command in ("defend", "names point", "keys create", "gate", "purify", "doctor"):
+        assert f"polarizer {command}" in pages["reference/command/"]
+    assert "python -m service tenants create" in pages["reference/command/"]
+    for name in ("idempotency-mismatch", "rate-limited", "checkpoint-keys", "UnreachableError"):
+        assert name in pages["reference/errors/"]
