@@ -75,7 +75,16 @@ class Blobs:
 
     def read(self, blob: BlobRecord) -> Iterator[bytes]:
         """The blob's bytes in chunks; raises LostBlobError at the end when the digest differs."""
-        return _verified(self._store.read(blob.key), blob.sha256)
+        return self.verified(self._store.read(blob.key), blob)
+
+    def verified(self, chunks: Iterator[bytes], blob: BlobRecord) -> Iterator[bytes]:
+        """The chunks; raises LostBlobError at their end when they are not the blob's."""
+        return _verified(chunks, blob.sha256)
+
+    def existing(self, blob_ids: Sequence[str]) -> set[str]:
+        """Those of the blobs that have not been deleted."""
+        with self._database.read() as session:
+            return set(session.scalars(select(BlobRecord.id).where(BlobRecord.id.in_(blob_ids))))
 
     def fetch(self, blob: BlobRecord, path: Path) -> None:
         """Copies the blob to a file, verified."""

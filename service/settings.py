@@ -139,6 +139,12 @@ class Settings(BaseSettings):
     job_disk_bytes: Annotated[
         int, Field(ge=0, description="of all files of a job; 0: what its inputs may need")
     ] = 0
+    input_cache_bytes: Annotated[
+        int, Field(ge=0, description="of inputs that a worker keeps for later jobs; 0: none")
+    ] = 1024 * MIB
+    reuse_results: Annotated[
+        bool, Field(description="whether a repeated request is answered from the record")
+    ] = True
     sandbox: Annotated[
         Mode, Field(description="what to do where the kernel lacks a part of the sandbox")
     ] = Mode.WARN

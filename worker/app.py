@@ -11,11 +11,12 @@ import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
 
-from service.blobs import Blobs
 from service.database import Database
 from service.queue import Queue, broker_queue, create_celery
 from service.settings import Settings
 from service.storage import open_store
+from worker import input_cache
+from worker.input_cache import CachingBlobs
 from worker.runner import Runner
 from worker.tasks import register
 from worker.workplace import BEAT_SECONDS, Workplace, open_workplace
@@ -34,7 +35,12 @@ def run_worker(settings: Settings) -> int:
         runner = Runner(
             settings,
             database,
-            Blobs(database, open_store(settings)),
+            CachingBlobs(
+                database,
+                open_store(settings),
+                workplace.folder / input_cache.FOLDER,
+                settings.input_cache_bytes,
+            ),
             Queue(celery),
             workplace,
             shutdown=shutdown,

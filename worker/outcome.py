@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from service.defenses import lifecycle
+from service.defenses import lifecycle, repeating
 from service.defenses.lifecycle import Lease
 from service.defenses.report import Report
 from service.models import repository as models
@@ -35,6 +35,8 @@ class Succeeded:
         numbers = self.report.numbers.model_dump(exclude_none=True)
         lifecycle.succeed(session, lease, numbers=numbers, report_blob_id=self.report_blob_id)
         defense = session.get_one(DefenseRecord, lease.defense_id)
+        digests = {role: given.sha256 for role, given in self.report.inputs.items()}
+        defense.fingerprint = repeating.fingerprint(defense.request, digests)
         models.add(
             session,
             tenant=defense.tenant,

@@ -61,6 +61,7 @@ def create(
         "queue": queue,
         "webhook": {"url": webhook} if isinstance(webhook, str) else webhook,
         "attack_tests": list(attack_tests) or None,
+        "fresh": fresh or None,
     }
     wanted |= {field: value for field, value in optional.items() if value is not None}
     if evidence is not True:

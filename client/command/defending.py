@@ -127,6 +127,9 @@ def defend(
     reuse: Annotated[
         bool, typer.Option(help="files that the service has already are not sent again")
     ] = True,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="make it anew, although the same one was made before")
+    ] = False,
     value: Values = None,
     outputs: Outputs = None,
 ) -> None:
@@ -152,6 +155,7 @@ def defend(
         "webhook": webhook,
         "idempotency_key": idempotency_key,
         "reuse": reuse,
+        "fresh": fresh,
     }
     with session.service() as service:
         defense = _ask(service, session.screen, asked)

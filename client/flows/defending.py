@@ -48,9 +48,11 @@ def defend(
     webhook: Mapping[str, Any] | str | None = None,
     idempotency_key: str | None = None,
     reuse: bool = True,
+    fresh: bool = False,
     on_upload: OnUpload | None = None,
 ) -> Flow[Defense]:
-    """Uploads what is here and asks for the defense; does not wait for it.
+    """Uploads what is here and asks for the defense; does not wait for it. ``reuse``: not
+    those files that the service has; ``fresh``: nor is the same defense, made before, an answer.
 
     Each of ``model``, ``clean``, ``test`` and ``triggered`` is a path (images: also a folder of
     class folders), ``s3://bucket/key``, or an upload's id; ``#sha256=…`` may follow.

@@ -95,6 +95,9 @@ class DefenseRequest(_Sent):
         EvidenceConfig | None,
         Field(description="how to look for triggers that nobody sent; null: not at all"),
     ] = EvidenceConfig()
+    fresh: Annotated[
+        bool, Field(description="make it anew, although the same defense was made before")
+    ] = False
     webhook: Annotated[
         Webhook | None, Field(description="whom to tell what becomes of it; null: nobody")
     ] = None
@@ -140,6 +143,10 @@ class Defense(BaseModel):
     error: Annotated[Failure | None, Field(description="why it failed")]
     model_id: Annotated[str | None, Field(description="the purified model, once it succeeded")]
     has_report: bool
+    answered_from: Annotated[
+        str | None,
+        Field(description="the earlier defense that it repeats, whose result and report it has"),
+    ] = None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -170,6 +177,7 @@ class Defense(BaseModel):
                 "error": record.error,
                 "model_id": record.model.id if record.model else None,
                 "has_report": record.report_blob_id is not None,
+                "answered_from": record.answered_from,
                 "created_at": record.created_at,
                 "started_at": record.started_at,
                 "finished_at": record.finished_at,
@@ -182,6 +190,8 @@ class Defense(BaseModel):
 
     def as_created(self) -> Self:
         """As the first answer showed it, whatever became of it since."""
+        if self.answered_from is not None:
+            return self
         later = {"stage", "numbers", "error", "model_id"}
         later |= {"started_at", "finished_at", "estimated_finish_at"}
         first = {"status": Status.QUEUED, "progress": 0.0, "attempt": 0, "has_report": False}

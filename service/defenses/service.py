@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.access import audit, quotas
 from service.blobs import blob_ids_of
-from service.defenses import idempotency, lifecycle, repository
+from service.defenses import idempotency, lifecycle, repeating, repository
 from service.defenses.drafts import Draft
 from service.defenses.idempotency import Claim
 from service.defenses.report import Role
@@ -65,6 +65,8 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 record.enqueued_at = record.created_at
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
+                if not draft.request.fresh and resources.settings.reuse_results:
+                    repeating.answer(session, record)
                 audit.note(session, record.id, 202)
                 session.flush()
                 session.expire(record)

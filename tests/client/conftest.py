@@ -94,6 +94,7 @@ def serving(folder: Path) -> Iterator[str]:
         "POLARIZER_DATA_DIR": str(folder / "data"),
         "POLARIZER_SHUTDOWN_SECONDS": "1",
         "POLARIZER_DEVICE": "cpu",
+        "POLARIZER_REUSE_RESULTS": "false",  # tests send the same files, and expect work to be done
         "PYTHONPATH": str(ROOT),
     }
     with (folder / "log").open("wb") as log:
