@@ -101,3 +101,24 @@ class Deliveries(Record):
     """All of one defense, oldest first."""
 
     data: list[Delivery]
+
+
+class Retention(Record):
+    """How many days things are kept; 0: for ever. ``own``: those that the tenant said itself."""
+
+    periods: dict[str, int]
+    own: dict[str, int | None]
+
+
+class Erasure(Record):
+    """A deletion of everything that a tenant has; ``finished_at`` says that nothing is left, and
+    ``sha256`` is then that of the certificate."""
+
+    id: str
+    tenant: str
+    everything: bool
+    deleted: int
+    sha256: str | None
+    requested_by: str | None
+    created_at: datetime
+    finished_at: datetime | None

@@ -13,6 +13,7 @@ from client.endpoint import AnySender, Endpoint, Room
 from client.retries import Retries
 from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads, Webhooks
 from client.sending import AsyncSender, Sender
+from client.tenant import Tenant
 
 CONNECT_SECONDS = 10.0
 
@@ -32,6 +33,7 @@ class _Everything(Room[AnySender]):
         self.names: Names[AnySender] = Names(sender)
         self.keys: Keys[AnySender] = Keys(sender)
         self.webhooks: Webhooks[AnySender] = Webhooks(sender)
+        self.tenant: Tenant[AnySender] = Tenant(sender)
         self.tensors: Tensors[AnySender] = Tensors(sender)
 
 

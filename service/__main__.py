@@ -1,4 +1,5 @@
-"""``python -m service``: migrate, api, serve, check, reap, keys, tenants, audit.
+"""``python -m service``: migrate, api, serve, check, reap, keys, tenants, audit,
+retention.
 
 Exit codes: 0 done, 1 it cannot run (database, port, sandbox), 2 wrong settings or arguments.
 """
@@ -25,6 +26,7 @@ from service.database import Database, SchemaError
 from service.embedded import WorkerProcess, worker_command
 from service.errors import ServiceError
 from service.logging import configure_logging
+from service.retention import commands as retention
 from service.sandbox import check_sandbox
 from service.server import Server, address, listen
 from service.settings import Settings
@@ -170,7 +172,10 @@ def _opened(data_dir: Path | None) -> Iterator[tuple[Settings, Database]]:
         database.dispose()
 
 
-for _name, _group in commands(_opened):
+_groups = dict(commands(_opened))
+retention.add_keeping(_groups["tenants"], _opened)
+retention.add_leaving(_groups["tenants"], _opened)
+for _name, _group in (*_groups.items(), ("retention", retention.commands(_opened))):
     cli.add_typer(_group, name=_name)
 
 if __name__ == "__main__":

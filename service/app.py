@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,6 +38,10 @@ from service.pages import endpoints as pages
 from service.queue import Queue, create_celery
 from service.records import ModelRecord
 from service.resources import ANONYMOUS, Resources
+from service.retention import copies
+from service.retention import endpoints as retention
+from service.retention.erasing import Eraser
+from service.retention.sweeping import Sweeper
 from service.server import is_loopback
 from service.settings import Settings
 from service.storage import open_store
@@ -84,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics.router,
         access.router,
         webhooks.router,
+        retention.router,
     )
     require_ruled(routers)
     for router in routers:
@@ -138,6 +144,8 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         housekeeper.start()
         messenger = _messenger(resources)
         messenger.start()
+        leaver = _leaver(resources, asyncio.get_running_loop())
+        leaver.start()
         preloader = _preloader(resources)
         preloader.start()
         try:
@@ -148,6 +156,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             await resources.inference.close()
             housekeeper.stop(seconds=settings.shutdown_seconds)
             messenger.stop(seconds=settings.shutdown_seconds)
+            leaver.stop(seconds=settings.shutdown_seconds)
             await resources.access.close()
             resources.database.dispose()
 
@@ -165,6 +174,22 @@ def _messenger(resources: Resources) -> Housekeeper:
     )
 
 
+def _leaver(resources: Resources, loop: asyncio.AbstractEventLoop) -> Housekeeper:
+    """Deletes what tenants asked to be deleted, and copies of it that this process has: in a thread
+    of its own, because much may be to be deleted."""
+    inference = resources.inference
+
+    def forget(sha256: str) -> None:
+        loop.call_soon_threadsafe(inference.forget, sha256)
+
+    return Housekeeper(
+        Eraser(resources.database, resources.store).advance_all,
+        lambda: copies.tidy(resources.database, inference.cached, forget),
+        seconds=resources.settings.reap_interval_seconds,
+        rare_seconds=SWEEP_SECONDS,
+    )
+
+
 def _preloader(resources: Resources) -> Preloader:
     async def find(wanted: str) -> ModelRecord:
         tenant, _, name = wanted.rpartition("/")
@@ -177,6 +202,7 @@ def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], 
     """What is to be done every few seconds, and what every few minutes."""
     settings = resources.settings
     reaper = Reaper(settings, resources.database, resources.blobs, resources.queue)
+    sweeper = Sweeper(settings, resources.database, resources.blobs, resources.removals)
 
     def reap() -> None:
         try:
@@ -186,7 +212,7 @@ def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], 
 
     def sweep() -> None:
         clean_spool(settings.spool_dir, older_than=settings.sweep_grace_seconds)
+        sweeper.sweep()
         reaper.sweep()
-        resources.access.audit.forget(settings.audit_days)
 
     return reap, sweep

@@ -164,6 +164,12 @@ def _is_referenced() -> ColumnElement[bool]:
     return or_(*(exists().where(column == BlobRecord.id) for column in columns))
 
 
+def is_referenced(session: Session, blob_id: str) -> bool:
+    """Whether any row refers to the blob."""
+    found = select(BlobRecord.id).where(BlobRecord.id == blob_id, _is_referenced())
+    return session.scalar(found) is not None
+
+
 def _verified(chunks: Iterator[bytes], sha256: str) -> Iterator[bytes]:
     digest = hashlib.sha256()
     for chunk in chunks:

@@ -17,6 +17,7 @@ from service.database import Database
 from service.inference.service import Inference
 from service.names.directory import Directory
 from service.queue import Queue
+from service.retention.metrics import RemovalMetrics
 from service.settings import Settings
 from service.storage import Store
 
@@ -39,6 +40,7 @@ class Resources:
     directory: Directory
     access: Access
     closing: threading.Event
+    removals: RemovalMetrics = field(default_factory=RemovalMetrics)
     inflating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
 

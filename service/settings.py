@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     limit_stored_bytes: Annotated[int, Field(ge=0)] = 0
     audit_days: Annotated[int, Field(ge=1)] = 365
 
+    # How long a tenant's things are kept; 0: until somebody deletes them
+    keep_uploads_days: Annotated[int, Field(ge=0)] = 0
+    keep_defenses_days: Annotated[int, Field(ge=0)] = 0
+    keep_models_days: Annotated[int, Field(ge=0)] = 0
+    keep_events_days: Annotated[int, Field(ge=0)] = 0
+
     # Webhooks
     webhook_key: Annotated[
         Annotated[SecretStr, Field(min_length=32)] | None,

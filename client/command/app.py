@@ -10,6 +10,7 @@ import typer
 
 from client.command import defending, examining, gating, jobs, keys, models, purifying, starting
 from client.command.base import Given, Session
+from client.command.leaving import register as register_leaving
 from client.command.screen import Screen
 from client.configuration import our_version
 
@@ -73,6 +74,7 @@ jobs.register(app)
 models.register(app)
 gating.register(app)
 keys.register(app)
+register_leaving(app)
 purifying.register(app)
 starting.register(app)
 examining.register(app)

@@ -76,6 +76,14 @@ RULES: dict[str, Rule] = {
     "get_key": _reads(Scope.ADMIN),
     "revoke_key": _changes(Scope.ADMIN),
     "list_audit": _reads(Scope.ADMIN),
+    # What a tenant keeps
+    "get_retention": _reads(Scope.READ),
+    "put_retention": _changes(Scope.ADMIN),
+    "export": _changes(Scope.ADMIN),
+    "create_erasure": _changes(Scope.ADMIN),
+    "list_erasures": _reads(Scope.ADMIN),
+    "get_erasure": _reads(Scope.ADMIN),
+    "get_certificate": _reads(Scope.ADMIN),
     # The whole service
     "metrics": _reads(Scope.METRICS),
 }

@@ -58,6 +58,10 @@ class ModelCache:
                 if self._has_grown:
                     self._shrink()
 
+    def digests(self) -> set[str]:
+        """Of all files that are kept."""
+        return {path.stem for path in self._folder.glob(f"*{_SUFFIX}")}
+
     def remove(self, sha256: str) -> None:
         """Forgets a file, because it is damaged or nobody needs it any more."""
         for folder in (self._folder, self._folder / NOTES):  # what the engine noted about it, too

@@ -116,6 +116,10 @@ class Inference:
         """How many rows wait for an answer."""
         return self._admission.rows
 
+    def cached(self) -> set[str]:
+        """Digests of the models that are kept on disk."""
+        return self._cache.digests()
+
     def forget(self, sha256: str) -> None:
         """The model of this digest was deleted."""
         self._cache.remove(sha256)

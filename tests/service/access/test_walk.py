@@ -21,6 +21,7 @@ from service.access.policy import OPEN, RULES
 from service.access.scopes import GRANTS, Scope
 from service.app import create_app
 from service.models import repository as models
+from service.retention import leaving
 from service.settings import Settings
 from tests.service.access.conftest import NEWCOMERS, OURS, THEIRS, add_key, with_key
 from tests.service.conftest import Site
@@ -33,6 +34,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_key": {"json": {"name": "more", "scopes": ["read"]}},
     "put_name": {"json": {"model_id": "mdl_0"}},
     "switch_alarm": {"json": {"on": True}},
+    "put_retention": {"json": {}},
+    "create_erasure": {"json": {"confirm": ""}},
     "predict": IMAGE,
     "predict_by_name": IMAGE,
     "infer": {"json": {"inputs": []}},
@@ -42,15 +45,16 @@ BODIES: dict[str, dict[str, Any]] = {
 
 LISTS = frozenset(
     {"list_uploads", "list_defenses", "list_models", "list_names", "list_keys", "list_audit"}
-    | {"repository_index", "list_webhook_secrets"}
+    | {"repository_index", "list_webhook_secrets", "list_erasures"}
 )
 """Operations that answer another tenant too, with what is its own."""
 MAKES = frozenset(
     {"create_upload", "create_defense", "create_key", "put_name", "create_webhook_secret"}
+    | {"put_retention", "create_erasure"}
 )
 """Operations that make something of the caller's own; nothing of another's can be named but in
 bodies, which tests below do."""
-OF_ITSELF = frozenset({"whoami", "metrics"})
+OF_ITSELF = frozenset({"whoami", "metrics", "get_retention", "export"})
 NAMED = frozenset(RULES) - LISTS - MAKES - OF_ITSELF
 """Operations on one thing, which is 404 for everybody else."""
 
@@ -127,9 +131,18 @@ def asked(quiet_keys: Site, tmp_path_factory: pytest.TempPathFactory) -> Asked:
                 "name": "our-signs",
                 "version": "1",
                 "key_id": other_key,
+                "erasure_id": add_erasure(quiet_keys, OURS),
             }
         )
     )
+
+
+def add_erasure(site: Site, tenant: str) -> str:
+    """One that is finished."""
+    with site.resources.database.write() as session:
+        record = leaving.ask(session, tenant, confirm=tenant)
+        record.finished_at, record.sha256 = record.created_at, "0" * 64
+        return record.id
 
 
 def add_model(site: Site, tenant: str, folder: Path) -> str:

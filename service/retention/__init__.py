@@ -1,0 +1,1 @@
+"""How long things are kept, and how everything of a tenant is handed over or deleted."""
