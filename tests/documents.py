@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 280.0
+SECONDS = 840.0
 
 _FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
 _SERVER = re.compile(r"(make|polarizer|\S+/polarizer) serve\s*(#.*)?")
