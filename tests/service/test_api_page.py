@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +14,13 @@ from polarizer.description import ModelDescription
 from service.errors import ServiceError
 from service.models import repository as models
 from service.settings import Settings
+from tests.documents import ROOT, Block, blocks, environment, ids, needs_bash, needs_curl, run
 from tests.service.conftest import TEST_LIMITS, Site, migrate, running
 from tests.service.defenses.conftest import DESCRIPTION, Worker, submit, upload
 
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+PATH = ROOT / "docs" / "api.md"
+PAGE = PATH.read_text()
+BLOCKS = [block for block in blocks(PATH, "sh") if not re.search("/(predict|infer)", block.text)]
 CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
 
 
@@ -52,14 +51,11 @@ def test_every_kind_of_problem_is_on_the_page() -> None:
         assert f"`{kind.slug}`" in PAGE
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-@pytest.mark.parametrize(
-    "block",
-    [block for block in BLOCKS if not re.search("/(predict|infer)", block)],
-    ids=lambda block: block[:60],
-)
-def test_the_examples_run(open_site: Site, tmp_path: Path, block: str) -> None:
-    """Predictions need a real model; tests/e2e has one."""
+@needs_bash
+@needs_curl
+@pytest.mark.parametrize("block", BLOCKS, ids=ids(BLOCKS))
+def test_the_examples_run(open_site: Site, tmp_path: Path, block: Block) -> None:
+    """Predictions need a real model; tests/client has one."""
     worker = Worker(open_site.resources, tmp_path)
     created = submit(open_site)
     assert created.status_code == 202
@@ -68,24 +64,14 @@ def test_the_examples_run(open_site: Site, tmp_path: Path, block: str) -> None:
         (tmp_path / name).write_bytes(f"{tmp_path}{name}".encode())
     description = DESCRIPTION | {"classes": ["airplane", "dog", "newt"]}
     (tmp_path / "model.json").write_text(json.dumps(description))
-    (tmp_path / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
-    environment = os.environ | {
-        "CURL_HOME": str(tmp_path),
-        "API": open_site.url,
-        "UPLOAD": upload(open_site, str(tmp_path).encode()),
-        "DEFENSE": created.json()["id"],
-        "MODEL": _model(open_site, tmp_path),
-    }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    place = environment(
+        tmp_path,
+        API=open_site.url,
+        UPLOAD=upload(open_site, str(tmp_path).encode()),
+        DEFENSE=created.json()["id"],
+        MODEL=_model(open_site, tmp_path),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(block.text, tmp_path, place)
 
 
 def _model(site: Site, folder: Path) -> str:
