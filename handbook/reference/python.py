@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import griffe
 
 import polarizer
-from client import clients, rooms
+from client import clients
 from client.endpoint import Endpoint, EventStream, Room
 from handbook.text import block, code, joined, plain, prose, table
 
@@ -33,7 +34,6 @@ CLIENT = """\
 drawn in [errors](errors.md). The methods of `AsyncPolarizer` are the same, to be awaited; `follow`
 is then an asynchronous iterator."""
 
-ROOMS = ("Defenses", "Uploads", "Models", "Names", "Keys", "Webhooks", "Tensors")
 RECORDS = ("records", "account")
 
 
@@ -50,9 +50,8 @@ def client_page() -> str:
     package = _package("client")
     parts = [CLIENT]
     parts += [_object(package[path], 2) for path in ("clients.Polarizer", "clients.AsyncPolarizer")]
-    parts += [_room("Polarizer", "service", clients._Everything)]
-    for name in ROOMS:
-        parts.append(_room(name, f"service.{name.lower()}", getattr(rooms, name)))
+    parts += [_room("service", clients._Everything)]
+    parts += [_room(f"service.{name}", room) for name, room in all_rooms().items()]
     parts += [_object(package[path], 2) for path in ("retries.Retries", "sources.Source")]
     parts += ["## Records", "Pydantic models; fields of a newer service are kept."]
     for module in RECORDS:
@@ -61,6 +60,12 @@ def client_page() -> str:
             _object(one, 3) for one in kinds if isinstance(one, griffe.Class) and one.is_public
         ]
     return joined(*parts)
+
+
+def all_rooms() -> dict[str, type[Room[Any]]]:
+    """Methods by what they are about: those of ``service.models`` are in ``Models``."""
+    service = clients._Everything(None)  # type: ignore[type-var]
+    return {name: type(room) for name, room in vars(service).items() if isinstance(room, Room)}
 
 
 @cache
@@ -139,8 +144,8 @@ def _wrapped(parameters: list[str]) -> str:
     return "\n    " + ",\n    ".join(parameters) + ",\n"
 
 
-def _room(name: str, prefix: str, room: type[Room]) -> str:  # type: ignore[type-arg]
-    parts = [f"## {prefix}", plain(room.__doc__) if name != "Polarizer" else ""]
+def _room(prefix: str, room: type[Room[Any]]) -> str:
+    parts = [f"## {prefix}", plain(room.__doc__)]
     for method, found in vars(room).items():
         if isinstance(found, Endpoint | EventStream):
             signature = inspect.signature(found._describe)

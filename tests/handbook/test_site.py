@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import polarizer
-from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads, Webhooks
+from client import clients
+from client.endpoint import Room
 from polarizer.config import PurifyConfig
 from service.settings import Settings
 from tests.documents import ROOT
@@ -137,11 +138,13 @@ def test_every_setting_and_hyper_parameter_is_in_the_reference(pages: dict[str, 
 def test_every_public_name_and_method_is_in_the_reference(pages: dict[str, str]) -> None:
     for name in polarizer.__all__:
         assert f'id="{name.lower()}"' in pages["reference/python-library/"]
-    for room in (Defenses, Uploads, Models, Names, Keys, Tensors, Webhooks):
-        for name in vars(room):
-            if not name.startswith("_"):
-                heading = f"service.{room.__name__.lower()}.{name}"
-                assert heading in pages["reference/python-client/"]
+    service = vars(clients._Everything(None))
+    rooms = {name: room for name, room in service.items() if isinstance(room, Room)}
+    assert len(rooms) >= 7
+    for name, room in rooms.items():
+        for method in vars(type(room)):
+            if not method.startswith("_"):
+                assert f"service.{name}.{method}" in pages["reference/python-client/"]
 
 
 def test_every_command_and_error_is_in_the_reference(pages: dict[str, str]) -> None:
