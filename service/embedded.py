@@ -36,7 +36,7 @@ class WorkerProcess:
     def __init__(self, settings: Settings, command: Sequence[str]) -> None:
         self._command = command
         self._environment = os.environ | {"POLARIZER_DATA_DIR": str(settings.data_dir.resolve())}
-        self._grace = settings.shutdown_seconds + LAST_GRACE
+        self._grace = settings.drain_seconds + settings.shutdown_seconds + LAST_GRACE
         self._stopping = threading.Event()
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None

@@ -158,6 +158,9 @@ class Settings(BaseSettings):
     reap_interval_seconds: Annotated[float, Field(gt=0)] = 5.0
     requeue_after_seconds: Annotated[float, Field(gt=0)] = 15.0
     max_attempts: Annotated[int, Field(ge=1)] = 3
+    drain_seconds: Annotated[
+        float, Field(ge=0, description="for a worker's running jobs to end before they go back")
+    ] = 0.0
     shutdown_seconds: Annotated[float, Field(ge=0)] = 10.0
     sweep_grace_seconds: Annotated[float, Field(ge=0)] = 3600.0
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging
 
 from service.database import Database
 from service.queue import Queue, broker_queue, create_celery
@@ -17,6 +17,7 @@ from service.settings import Settings
 from service.storage import open_store
 from worker import input_cache
 from worker.input_cache import CachingBlobs
+from worker.leaving import set_when_told
 from worker.runner import Runner
 from worker.tasks import register
 from worker.workplace import BEAT_SECONDS, Workplace, open_workplace
@@ -46,7 +47,7 @@ def run_worker(settings: Settings) -> int:
             shutdown=shutdown,
         )
         register(celery, runner)
-        with _set_by_signal(shutdown, settings.shutdown_seconds):
+        with set_when_told(shutdown, settings), _our_logging():
             log.info("worker_starts", worker=workplace.name, pid=os.getpid())
             return _consume(celery, settings)
 
@@ -90,22 +91,12 @@ def _beating(workplace: Workplace) -> Iterator[None]:
 
 
 @contextmanager
-def _set_by_signal(shutdown: threading.Event, seconds: float) -> Iterator[None]:
-    """SIGTERM sets ``shutdown``, upon which runners give their jobs back. A worker that is not
-    through with that in time ends all the same; its children end with it."""
-
-    def stop(**_: object) -> None:
-        shutdown.set()
-        timer = threading.Timer(seconds, os._exit, args=(1,))
-        timer.daemon = True
-        timer.start()
-
-    worker_shutting_down.connect(stop, weak=False)
+def _our_logging() -> Iterator[None]:
+    """Celery configures no logging by itself."""
     setup_logging.connect(_keep_our_logging, weak=False)
     try:
         yield
     finally:
-        worker_shutting_down.disconnect(stop)
         setup_logging.disconnect(_keep_our_logging)
 
 

@@ -6,6 +6,7 @@ cores have been five to ten times slower than one (docs/operations.md).
 
 from __future__ import annotations
 
+import os
 import time
 
 import torch
@@ -15,11 +16,18 @@ PRODUCTS = 8
 
 
 def choose_threads(most: int) -> int:
-    """``most`` threads or half of them and so on down to one: the number that is fastest now."""
-    candidates = [most]
+    """``most`` threads or half of them and so on down to one: the number that is fastest now. Never
+    more than ``OMP_NUM_THREADS``, where it is set: in a container that is given two of a machine's
+    64 cores' time, the cores say nothing."""
+    candidates = [min(most, _allowed(most))]
     while candidates[-1] > 1:
         candidates.append(candidates[-1] // 2)
     return min(candidates, key=_seconds)
+
+
+def _allowed(most: int) -> int:
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(told)) if told.isdigit() else most
 
 
 def _seconds(threads: int) -> float:
