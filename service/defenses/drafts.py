@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from polarizer.description import ModelDescription
 from service.defenses.report import Role
-from service.defenses.schemas import ROLES, DefenseRequest, UriReference
+from service.defenses.schemas import ROLES, DefenseRequest, UploadReference, UriReference
 from service.errors import InvalidRequestError
 from service.settings import Settings
 from service.storage.sources import require_allowed
@@ -37,6 +37,11 @@ class Draft:
         files = {role: self.files[role].spooled.sha256 for role in sorted(self.files)}
         payload = {"request": self.request.model_dump(mode="json"), "files": files}
         return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+
+    def uploads(self) -> set[str]:
+        """The ids of those that it names."""
+        named = (self.request.reference(role) for role in ROLES)
+        return {one.upload for one in named if isinstance(one, UploadReference)}
 
     def check(self, settings: Settings) -> None:
         """Raises InvalidRequestError (SourceRefusedError) for what needs no look into a file."""

@@ -88,7 +88,7 @@ def answer(session: Session, record: DefenseRecord) -> bool:
 def _earlier(session: Session, tenant: str, found: str) -> DefenseRecord | None:
     """The latest one whose result is still there; its model is not deleted before commit."""
     query = (
-        select(DefenseRecord)
+        select(DefenseRecord.id)  # most often there is none
         .join(ModelRecord, ModelRecord.defense_id == DefenseRecord.id)
         .where(
             DefenseRecord.tenant == tenant,
@@ -100,7 +100,8 @@ def _earlier(session: Session, tenant: str, found: str) -> DefenseRecord | None:
         .limit(1)
         .with_for_update(read=True, of=ModelRecord)
     )
-    return session.scalars(query).unique().one_or_none()
+    earlier = session.scalar(query)
+    return None if earlier is None else session.get(DefenseRecord, earlier)
 
 
 def _add_model(session: Session, record: DefenseRecord, model: ModelRecord) -> None:

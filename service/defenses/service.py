@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from service.defenses.schemas import ROLES, Defense, DefenseRequest, UploadRefer
 from service.defenses.states import Status
 from service.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from service.ids import new_id
-from service.records import DefenseRecord, InputRecord
+from service.records import DefenseRecord, InputRecord, UploadRecord
 from service.resources import Resources
 from service.uploads import repository as uploads
 from service.webhooks import secrets
@@ -61,15 +61,15 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 quotas.require_room(session, tenant)
                 record = _record(session, tenant, draft, blob_ids)
                 record.queue = draft.request.queue or resources.settings.queues[0]
-                lifecycle.add(session, record)
-                record.enqueued_at = record.created_at
+                lifecycle.add(session, record, woken=True)
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
                 if not draft.request.fresh and resources.settings.reuse_results:
                     repeating.answer(session, record)
                 audit.note(session, record.id, 202)
                 session.flush()
-                session.expire(record)
+                if record.answered_from is not None:  # much has changed behind its back
+                    session.expire(record)
                 return Defense.of(record)
         except IntegrityError as error:  # a blob was shared with something forgotten meanwhile
             raise UnavailableError("an input was deleted meanwhile; send it again") from error
@@ -92,7 +92,8 @@ def _record(
     session: Session, tenant: str, draft: Draft, blob_ids: dict[Role, str]
 ) -> DefenseRecord:
     request = draft.request
-    named = [_named(session, tenant, draft, role) for role in ROLES]
+    kept = uploads.keep_all(session, tenant, draft.uploads())
+    named = [_named(kept, draft, role) for role in ROLES]
     sent = [
         InputRecord(
             role=role,
@@ -110,6 +111,8 @@ def _record(
         request=request.model_dump(mode="json", include=_KEPT),
         **_webhook(session, tenant, request),
         inputs=[*filter(None, named), *sent],
+        report=None,  # known, so that nobody asks the database
+        model=None,
     )
 
 
@@ -126,19 +129,18 @@ def _webhook(session: Session, tenant: str, request: DefenseRequest) -> dict[str
     }
 
 
-def _named(session: Session, tenant: str, draft: Draft, role: Role) -> InputRecord | None:
+def _named(kept: Mapping[str, UploadRecord], draft: Draft, role: Role) -> InputRecord | None:
     reference = draft.request.reference(role)
     if reference is None:
         return None
     if not isinstance(reference, UploadReference):
         return InputRecord(role=role, uri=reference.uri, sha256=reference.sha256)
-    try:
-        upload = uploads.get(session, tenant, reference.upload, keep=True)
-    except NotFoundError as error:
-        raise InvalidRequestError(f"{role}: {error.detail}") from error
+    upload = kept.get(reference.upload)
+    if upload is None:
+        raise InvalidRequestError(f"{role}: there is no upload {reference.upload!r}")
     return InputRecord(
         role=role,
-        blob_id=upload.blob_id,
+        blob=upload.blob,
         sha256=upload.blob.sha256,
         filename=upload.filename,
     )

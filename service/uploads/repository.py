@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -28,16 +28,25 @@ def add(session: Session, *, tenant: str, blob_id: str, filename: str | None) ->
     return record
 
 
-def get(session: Session, tenant: str, upload_id: str, *, keep: bool = False) -> UploadRecord:
-    """Raises NotFoundError also for another tenant's; with ``keep`` nobody deletes it before this
-    transaction ends."""
+def get(session: Session, tenant: str, upload_id: str) -> UploadRecord:
+    """Raises NotFoundError also for another tenant's."""
     query = select(UploadRecord).where(UploadRecord.tenant == tenant, UploadRecord.id == upload_id)
-    if keep:
-        query = query.with_for_update(of=UploadRecord, read=True)
     found = session.scalars(query).one_or_none()
     if found is None:
         raise _missing(upload_id)
     return found
+
+
+def keep_all(session: Session, tenant: str, upload_ids: Collection[str]) -> dict[str, UploadRecord]:
+    """Those of them that are there; nobody deletes one before this transaction ends."""
+    if not upload_ids:
+        return {}
+    query = (
+        select(UploadRecord)
+        .where(UploadRecord.tenant == tenant, UploadRecord.id.in_(upload_ids))
+        .with_for_update(of=UploadRecord, read=True)
+    )
+    return {found.id: found for found in session.scalars(query)}
 
 
 def remove(session: Session, tenant: str, upload_id: str) -> str:

@@ -5,18 +5,30 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from service.database import now
-from service.defenses.lifecycle.changes import append, change
+from service.defenses.lifecycle.changes import change
 from service.defenses.states import Status
-from service.records import DefenseRecord
+from service.records import DefenseRecord, EventRecord
 
 
-def add(session: Session, record: DefenseRecord) -> None:
-    """A new defense, queued."""
+def add(session: Session, record: DefenseRecord, *, woken: bool = False) -> None:
+    """A new defense, queued; ``woken``: a wake-up is about to be sent for it."""
+    moment = now(session)
     record.status = Status.QUEUED
-    record.created_at = now(session)
+    record.created_at = moment
+    record.enqueued_at = moment if woken else None
+    record.event_count = 1
     session.add(record)
     session.flush()
-    append(session, record.id, "status", {"status": Status.QUEUED})
+    session.add(
+        EventRecord(
+            defense_id=record.id,
+            sequence=1,
+            attempt=record.attempt,
+            type="status",
+            data={"status": Status.QUEUED},
+            created_at=moment,
+        )
+    )
 
 
 def request_cancel(session: Session, record: DefenseRecord) -> None:
