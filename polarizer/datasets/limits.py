@@ -20,6 +20,10 @@ class DatasetLimits:
     max_ratio: int = 200
     """unpacked to packed size, for archives that unpack to more than ``ratio_free_bytes``"""
     ratio_free_bytes: int = 64 * _MEGABYTE
+    max_shard_bytes: int = 512 * _MEGABYTE
+    """one of several Parquet files or tars in a zip"""
+    max_page_bytes: int = 256 * _MEGABYTE
+    """one page of a Parquet file, packed or unpacked: the images of a group of rows"""
     max_pixels: int = 50_000_000
     """width x height of one image, by its header"""
     max_decoded_bytes: int = 2 * 1024 * _MEGABYTE

@@ -26,7 +26,7 @@ class DatasetReport:
     """What was read and what was not; names are those of the first twenty."""
 
     source_format: str
-    """``zip``, ``tar`` or ``npz``"""
+    """``zip``, ``tar``, ``npz``, ``parquet`` or ``webdataset``"""
     images: int
     per_class: dict[str, int]
     resized: int

@@ -21,6 +21,7 @@ from polarizer.checkpoints import LoadedModel, load_classifier
 from tests.fuzz.mutators.anywhere import anywhere
 from tests.fuzz.mutators.texts import json_text
 from tests.polarizer.archives import (
+    CLASSES,
     class_folders,
     encoded,
     pixels,
@@ -29,6 +30,7 @@ from tests.polarizer.archives import (
     write_tar,
     write_zip,
 )
+from tests.polarizer.datasets import parquet_file
 from tests.polarizer.models import description, network, state
 from worker import events as words
 
@@ -94,6 +96,33 @@ def tars() -> list[bytes]:
 
 def packed_tars() -> list[bytes]:
     return [_written(write_tar, class_folders(1), kind) for kind in ("gz", "bz2", "xz")]
+
+
+def webdatasets() -> list[bytes]:
+    picture = encoded(pixels())
+    by_index = {"0.png": picture, "0.cls": b"0", "1.png": picture, "1.cls": b"2"}
+    by_name = {"a/0.json": b'{"label": "cat"}', "a/0.png": picture, "a/0.txt": b"x"}
+    return [_written(write_tar, by_index), _written(write_tar, by_name, form=0)]
+
+
+def tables() -> list[bytes]:
+    images: list[bytes | None] = [encoded(pixels(seed)) for seed in range(3)]
+    found = [
+        parquet_file.images_table(images, [0, 1, 2], codec=codec, second=second, names=names)
+        for codec, second, names in ((0, False, None), (1, False, CLASSES), (2, True, None))
+    ]
+    places = bytes([2]) + parquet_file.packed([2, 0, 1], 2)
+    page = parquet_file.data_page(images, content=places, encoding=parquet_file.BY_DICTIONARY)
+    pages = [parquet_file.dictionary_page([image for image in images if image]), page]
+    image = parquet_file.Column(("image",), parquet_file.BYTES, pages, 3)
+    labels = [parquet_file.data_page([1, 1, 0])]
+    label = parquet_file.Column(("label",), parquet_file.LONG, labels, 3)
+    return [*found, parquet_file.written([[image, label]], schema=parquet_file.FLAT)]
+
+
+def table_shards() -> list[bytes]:
+    name = "data/train-0000{}.parquet"
+    return [_written(write_zip, {name.format(n): table for n, table in enumerate(tables()[:2])})]
 
 
 def arrays() -> list[bytes]:

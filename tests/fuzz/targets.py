@@ -153,6 +153,11 @@ TARGETS: dict[str, Target] = {
     "packed tar of images": Target(
         seeds.packed_tars, mixed(compressed(tarred(member))), _images, _of(), share=0.5
     ),
+    "WebDataset": Target(seeds.webdatasets, mixed(tarred(member)), _images, _of(), share=0.5),
+    "Parquet table": Target(seeds.tables, mixed(anywhere), _images, _of()),
+    "Parquet tables in a zip": Target(
+        seeds.table_shards, mixed(zipped(anywhere)), _images, _of(), share=0.3
+    ),
     "arrays": Target(seeds.arrays, mixed(zipped(member)), _images, _of()),
     "image": Target(
         seeds.images,

@@ -21,11 +21,14 @@ from polarizer.errors import DataError, ModelError, PolarizerError
 from tests.polarizer.archives import (
     CLASSES,
     class_folders,
+    encoded,
+    pixels,
     spec,
     write_npz,
     write_tar,
     write_zip,
 )
+from tests.polarizer.datasets.parquet_file import SNAPPY, images_table
 from tests.polarizer.hostile import DATASETS, MODELS, datasets, models
 from tests.polarizer.hostile.pickles import Payload
 from tests.polarizer.models import description, state
@@ -70,6 +73,13 @@ WHY_DATA_SET = {
     "arrays in a bomb": "unpacks to",
     "an array of objects": "plain numbers",
     "a name twice": "twice",
+    "a page in a bomb": "unpacks to more",
+    "a page of copies": "unpacks to more",
+    "a dictionary of a billion": "dictionary of more values",
+    "a billion rows": "1,000,000,000 rows",
+    "a footer of structures": "too many values|longer than its header",
+    "a class of a megabyte": "too long to be a class",
+    "tars in a zip in a bomb": "unpacks to",
     **dict.fromkeys(datasets.PATHS, "points outside|link|device|nested"),
     **{name: "pixels; at most 50000000 " for name in datasets.MEMORY if " x " in name},
 }
@@ -122,6 +132,10 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "bzip2": lambda path: write_tar(path, class_folders(), "bz2"),
     "xz": lambda path: write_tar(path, class_folders(), "xz"),
     "npz": _npz,
+    "parquet": lambda path: path.write_bytes(
+        images_table([encoded(pixels())] * 3, [0, 1, 2], codec=SNAPPY)
+    ),
+    "webdataset": lambda path: write_tar(path, {"0.png": encoded(pixels()), "0.cls": b"1"}),
 }
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.polarizer.archives import class_folders, encoded, pixels
+from tests.polarizer.datasets import parquet_file
 from tests.polarizer.hostile.pickles import Payload, zipped
 
 Make = Callable[[Path], bytes]
@@ -212,6 +213,69 @@ MEMORY: dict[str, Make] = {
     "arrays in a bomb": _npz_bomb,
 }
 
+_ROWS = parquet_file.data_page([1] * 6, level=1)
+_LABEL = parquet_file.Column(("label",), parquet_file.LONG, [_ROWS], 6)
+
+
+def _table(*pages: parquet_file.Page, codec: int = parquet_file.NONE, count: int = 6) -> Make:
+    """A Parquet file with these pages as its images."""
+
+    def make(_: Path) -> bytes:
+        column = ("image", "bytes"), parquet_file.BYTES, list(pages), count, codec
+        return parquet_file.written([[parquet_file.Column(*column), _LABEL]])
+
+    return make
+
+
+def _page(size: int, body: bytes, values: int = 6) -> parquet_file.Page:
+    """A page whose header promises this size."""
+    about = {1: values, 2: parquet_file.PLAIN, 3: parquet_file.RLE}
+    return parquet_file.Page({1: 0, 2: size, 3: len(body), 5: about}, body)
+
+
+def _footer(content: bytes) -> Make:
+    return lambda _: b"PAR1" + content + len(content).to_bytes(4, "little") + b"PAR1"
+
+
+def _samples(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in members.items():
+            _add(archive, name, content)
+    return file.getvalue()
+
+
+def _page_in_a_bomb(marker: Path) -> bytes:
+    body = gzip.compress(bytes(200 * _MEGABYTE), mtime=0)
+    return _table(_page(200 * _MEGABYTE, body), codec=parquet_file.GZIP)(marker)
+
+
+def _page_of_copies(marker: Path) -> bytes:
+    body = parquet_file.varint(200 * _MEGABYTE) + b"\0a" + b"\xfe\1\0" * 100_000
+    return _table(_page(200 * _MEGABYTE, body), codec=parquet_file.SNAPPY)(marker)
+
+
+TABLES: dict[str, Make] = {
+    "a page in a bomb": _page_in_a_bomb,
+    "a page of copies": _page_of_copies,
+    "a page of 2 GB": _table(_page(2**31 - 1, bytes(100))),
+    "a page of less than nothing": _table(_page(-1, bytes(100))),
+    "pages without values": _table(*[_page(4, bytes(4), 0)] * 1000),
+    "a dictionary of a billion": _table(
+        parquet_file.Page({1: 2, 2: 8, 3: 8, 7: {1: 10**9, 2: 0}}, bytes(8))
+    ),
+    "a billion rows": lambda _: parquet_file.written([[_LABEL]], rows=10**9),
+    "a footer of 4 GB": lambda _: b"PAR1" + bytes(100) + b"\xff\xff\xff\xffPAR1",
+    "a footer of structures": _footer(b"\x29\xfc\xff\xff\x7f" + bytes(15 * _MEGABYTE)),
+    "a footer of 4 billion values": _footer(b"\x29\xfc\xff\xff\xff\xff\x0f"),
+    "a footer in a footer in …": _footer(b"\x1c" * 100_000),
+    "a class of a megabyte": lambda _: _samples({"0.png": _PNG, "0.cls": b"1" * _MEGABYTE}),
+    "a class in lists in lists in …": lambda _: _samples({"0.png": _PNG, "0.json": b"[" * 60_000}),
+    "tars in a zip in a bomb": lambda _: _deflated(
+        {"0.tar": _samples({"0.png": bytes(90 * _MEGABYTE), "0.cls": b"1"})}
+    ),
+}
+
 CODE: dict[str, Make] = {
     "a pickle": lambda marker: pickle.dumps({"data": Payload(marker), "labels": [0]}),
     "an array of objects": _pickled_array,
@@ -242,4 +306,4 @@ DAMAGED: dict[str, Make] = {
     "folders that are no class": lambda _: zipped({"wolf/0.png": _PNG}),
 }
 
-DATASETS: dict[str, Make] = PATHS | MEMORY | CODE | DAMAGED
+DATASETS: dict[str, Make] = PATHS | MEMORY | TABLES | CODE | DAMAGED
