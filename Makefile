@@ -14,7 +14,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix test fuzz sbom faults docs demo example serve bench-defense bench-serve clean
+.PHONY: help setup check fix manifests test fuzz sbom faults docs demo example serve bench-defense bench-serve bench-scale clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -98,6 +98,13 @@ bench-serve: setup ## the service's inference beside LitServe and BentoML; two c
 	$(BIN)/python -m benchmarks.serving.environments
 	$(BIN)/python -m benchmarks.serving $(SERVE_ARGS)
 	$(BIN)/python -m benchmarks.serving.page
+
+# SCALE_ARGS="--only rows --conditions '…'" measures a part, and says what else ran.
+SCALE_ARGS ?=
+
+bench-scale: setup ## throughput, overhead, fairness, a million rows; needs Redis and PostgreSQL; 45 min
+	$(BIN)/python -m benchmarks.scale $(SCALE_ARGS)
+	$(BIN)/python -m benchmarks.scale.page
 
 clean: ## remove what setup and the embedded service made
 	rm -rf $(VENV) data example build dist *.egg-info

@@ -27,7 +27,7 @@ _MOST_CONNECTIONS = 256
 @dataclass(frozen=True)
 class Plan:
     """``request`` is a file of bytes that are sent as they are; ``rate`` in requests a second makes
-    the loop open, none makes it closed with so many ``clients``."""
+    the loop open, none makes it closed with so many ``clients``. ``expects``: a good status."""
 
     port: int
     request: str
@@ -37,12 +37,13 @@ class Plan:
     rate: float | None = None
     seed: int = 0
     host: str = "127.0.0.1"
+    expects: int = 200
 
 
 @dataclass
 class Seen:
-    """Answers of status 200 that came within the measured seconds, and the milliseconds of each;
-    ``answered`` are all of status 200, ``failed`` other answers and lost connections."""
+    """Good answers that came within the measured seconds, and the milliseconds of each;
+    ``answered`` are all good ones, ``failed`` other answers and lost connections."""
 
     seconds: float
     milliseconds: list[float] = field(default_factory=list)
@@ -54,8 +55,14 @@ class Seen:
 class Client(asyncio.Protocol):
     """One connection; at most one request on it at a time."""
 
-    def __init__(self, request: bytes, on_answer: Callable[[Client, int, bytes], None]) -> None:
+    def __init__(
+        self,
+        request: bytes,
+        on_answer: Callable[[Client, int, bytes], None],
+        expects: int = 200,
+    ) -> None:
         self._request = request
+        self._expects = expects
         self._on_answer = on_answer
         self._received = bytearray()
         self.began = 0.0
@@ -77,7 +84,7 @@ class Client(asyncio.Protocol):
             status, body = found
             self._received.clear()
             self.busy = False
-            if status != 200:  # a server that fails may close the connection, without a word
+            if status != self._expects:  # who fails may close the connection, without a word
                 self.lost = True
                 self._transport.close()
             self._on_answer(self, status, body)
@@ -137,7 +144,7 @@ class Load:
     async def _connect(self) -> list[Client]:
         request = Path(self.plan.request).read_bytes()
         count = self.plan.clients if self.plan.rate is None else _MOST_CONNECTIONS
-        clients = [Client(request, self._answered) for _ in range(count)]
+        clients = [Client(request, self._answered, self.plan.expects) for _ in range(count)]
         for client in clients:
             await self._open(client)
         return clients
@@ -168,10 +175,11 @@ class Load:
             counts = self._begins <= now < self._ends
         else:
             counts = self._begins <= client.began < self._ends
-        self.seen.answered += status == 200
-        if counts and status == 200:
+        good = status == self.plan.expects
+        self.seen.answered += good
+        if counts and good:
             self.seen.milliseconds.append(1000 * (now - client.began))
-        elif status != 200:
+        elif not good:
             self._fail(f"{status} {body[:200].decode(errors='replace')}")
         if self.plan.rate is not None:
             self._free.append(client)

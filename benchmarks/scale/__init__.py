@@ -1,0 +1,1 @@
+"""What the service does under load: throughput, overhead, fairness, very many rows."""

@@ -1,0 +1,76 @@
+"""Makes docs/benchmarks/scale.md from the committed results.
+
+python -m benchmarks.scale.page
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale.figures import figures, table
+
+PAGE = Path("docs/benchmarks/scale.md")
+RESULTS = Path("benchmarks/results/scale.json")
+INTRODUCTION = """\
+# Throughput, overhead, fairness
+
+`make bench-scale` starts real Redis, PostgreSQL, API and worker processes on loopback.
+
+- **Jobs an hour**: the real worker with a job that takes a fixed wall time and next to none of the
+  processor, so that the machine's cores are not the limit. All jobs wait when the workers start;
+  the time runs from the first job that began to the last that ended.
+- **Seconds that the service adds to a job**: the real worker and the real child, on a small
+  network. From the row's `created_at` to its `finished_at`, less the seconds that the report says
+  the job's stages took. *warm*: a child had loaded what it needs before there was a job
+  ([03-worker.md](../architecture/03-worker.md#warm-children)); *cold*: it is started for the job.
+- **Creates a second**: `POST /v1/defenses` with JSON that names two uploads, to one API process,
+  from eight connections that stay open (*a second*, *milliseconds of processor*) and at random
+  moments (*p99*, from the moment that each was due). Beside it, in turn and on the same servers,
+  FastAPI and SQLAlchemy with one endpoint that inserts one row.
+- **Rows**: the same act on a database of a thousand defenses and on one of a million, in turn, 100
+  times each; medians. PostgreSQL's rows were filled in by `generate_series`, and analysed.
+- **Fairness**: one worker, one job at a time.
+
+PostgreSQL runs without `fsync` here, as in the tests: its disk is not what is measured.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    options = parser.parse_args()
+    options.page.write_text(written(json.loads(options.results.read_text())))
+    print(f"wrote {options.page}")
+
+
+def written(results: Mapping[str, Any]) -> str:
+    """The whole page."""
+    parts = [
+        INTRODUCTION,
+        "## Conditions",
+        "",
+        *(f"- {name}: {_conditions(about)}" for name, about in results["about"].items()),
+        "",
+        "## Figures",
+        "",
+        *table(figures(results)),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _conditions(about: Mapping[str, Any]) -> str:
+    quick = " A short run." if about["quick"] else ""
+    return (
+        f"{about['processor']}, {about['cores']} cores, Python {about['python']}, {about['day']};"
+        f" load average {about['load_average']} at the end.{quick} {about['conditions']}"
+    ).strip()
+
+
+if __name__ == "__main__":
+    main()
