@@ -59,6 +59,9 @@ fix: setup ## what check can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+manifests: setup ## deploy/kubernetes: base and overlays anew from the chart
+	$(BIN)/python -m deploy.kubernetes.render
+
 test: setup ## every test; real servers where they can be had
 	$(BIN)/pytest -n 2 --dist loadfile
 

@@ -1,0 +1,81 @@
+"""Who may speak to whom: the NetworkPolicies, evaluated as Kubernetes does."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+
+from tests.deploy.kubernetes.reading import PROFILES, Manifests, labels, matches, of_kind, pods
+
+every_profile = pytest.mark.parametrize("manifests", PROFILES.values(), ids=PROFILES)
+DNS, DATABASE, BROKER, STORE, API = 53, 5432, 6379, 443, "http"
+
+
+def policies(manifests: Manifests, pod: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Those that hold for a pod, of one direction. Without any, everything would be allowed."""
+    return [
+        policy["spec"]
+        for policy in of_kind(manifests, "NetworkPolicy")
+        if kind in policy["spec"]["policyTypes"]
+        and matches(policy["spec"]["podSelector"], labels(pod))
+    ]
+
+
+def ways_out(manifests: Manifests, pod: dict[str, Any]) -> set[int]:
+    """Ports that a pod may reach, anywhere at all."""
+    found = policies(manifests, pod, "Egress")
+    assert found, "nothing closes this pod"
+    return {
+        port["port"] for spec in found for rule in spec.get("egress", []) for port in rule["ports"]
+    }
+
+
+def ways_in(manifests: Manifests, pod: dict[str, Any]) -> set[str]:
+    found = policies(manifests, pod, "Ingress")
+    assert found, "nothing closes this pod"
+    return {
+        port["port"] for spec in found for rule in spec.get("ingress", []) for port in rule["ports"]
+    }
+
+
+@every_profile
+def test_a_worker_reaches_what_it_needs_and_nobody_reaches_it(manifests: Manifests) -> None:
+    found = [pod for name, pod in pods(manifests).items() if "-worker-" in name]
+    assert found
+    for pod in found:
+        assert ways_in(manifests, pod) == set()
+        assert ways_out(manifests, pod) == {DNS, DATABASE, BROKER, STORE}
+
+
+@every_profile
+def test_a_command_reaches_the_database_only(manifests: Manifests) -> None:
+    for name in ("polarizer-migrate", "polarizer-first-key"):
+        pod = pods(manifests)[name]
+        assert ways_in(manifests, pod) == set()
+        assert ways_out(manifests, pod) == {DNS, DATABASE}
+
+
+@every_profile
+def test_who_answers_is_reached_by_its_port_only(manifests: Manifests) -> None:
+    for name, pod in pods(manifests).items():
+        if pod["spec"]["containers"][0]["args"][-1] == "api":
+            assert ways_in(manifests, pod) == {API}, name
+            assert ways_out(manifests, pod) == {DNS, DATABASE, BROKER, STORE}
+
+
+@every_profile
+def test_webhooks_go_to_public_addresses(manifests: Manifests) -> None:
+    policy = manifests["NetworkPolicy", "polarizer-web"]["spec"]
+    blocks = [
+        peer["ipBlock"]
+        for rule in policy["egress"]
+        for peer in rule.get("to", [])
+        if "ipBlock" in peer
+    ]
+    assert len(blocks) == 1
+    closed = [ipaddress.ip_network(cidr) for cidr in blocks[0]["except"]]
+    for address in ("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1"):
+        assert any(ipaddress.ip_address(address) in network for network in closed)
+    assert not any(ipaddress.ip_address("93.184.216.34") in network for network in closed)
