@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from polarizer.config import Consistency
 from polarizer.perturbation import runner_up
@@ -23,6 +23,26 @@ class LossWeights:
     consistent_with: Consistency = Consistency.PREDICTION
 
 
+TEMPERATURE = 2.0
+"""At which answers are compared: the small probabilities tell as much as the large one."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What another network answers to the clean half, ``logits`` (N, K), to learn from instead of
+    the labels. ``counts`` (N,) is 1 where it is to be believed and 0 where not."""
+
+    logits: Tensor
+    counts: Tensor
+
+    def loss(self, logits: Tensor) -> Tensor:
+        """Divergence of ``logits`` (N, K) from the lesson (Hinton et al., 2015); a scalar."""
+        answered = log_softmax(logits / TEMPERATURE, 1)
+        wanted = log_softmax(self.logits / TEMPERATURE, 1)
+        each = kl_div(answered, wanted, reduction="none", log_target=True).sum(1)
+        return TEMPERATURE**2 * (each * self.counts).mean()
+
+
 @dataclass(frozen=True)
 class OuterLoss:
     """The weighted sum of equation 4 and its four parts, each a scalar tensor."""
@@ -35,10 +55,18 @@ class OuterLoss:
 
 
 def outer_loss(
-    clean_logits: Tensor, perturbed_logits: Tensor, labels: Tensor, targets: Tensor, w: LossWeights
+    clean_logits: Tensor,
+    perturbed_logits: Tensor,
+    labels: Tensor,
+    targets: Tensor,
+    w: LossWeights,
+    lesson: Lesson | None = None,
 ) -> OuterLoss:
-    """Equation 4. Logits are (N, K) for the same images, clean and perturbed; labels are (N,)."""
-    clean = cross_entropy(clean_logits, labels)  # (5)
+    """Equation 4. Logits are (N, K) for the same images, clean and perturbed; labels are (N,).
+
+    With a ``lesson`` the clean half learns from that (``polarizer.deep.teaching``).
+    """
+    clean = lesson.loss(clean_logits) if lesson else cross_entropy(clean_logits, labels)  # (5)
     by_label = w.consistent_with is Consistency.LABEL
     wanted = labels if by_label else clean_logits.detach().argmax(1)
     consistency = cross_entropy(perturbed_logits, wanted)  # (6)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from polarizer.config import Optimizer, PurifyConfig, Schedule
 from polarizer.descent import NormalisedDescent, RelativeDescent
 from polarizer.errors import DivergenceError
 from polarizer.images import LabelledImages
-from polarizer.losses import LossWeights, OuterLoss, outer_loss
+from polarizer.losses import Lesson, LossWeights, OuterLoss, outer_loss
 from polarizer.perturbation import TriggerSearch, perturb, runner_up
 from polarizer.progress import Checked, OnProgress, StepDone
 
@@ -29,6 +29,17 @@ class Phase(Enum):
     WARMUP = auto()
     TRAINING = auto()
     CHECK = auto()
+
+
+class Answers(NamedTuple):
+    """What the outer loss compares: logits (N, K) of the clean half and of the perturbed one, the
+    ``targets`` (N,) that it was perturbed towards, and what the clean half learns from, if not from
+    its labels."""
+
+    clean: Tensor
+    perturbed: Tensor
+    targets: Tensor
+    lesson: Lesson | None = None
 
 
 class Passes(Protocol):
@@ -42,22 +53,19 @@ class Passes(Protocol):
         search: TriggerSearch,
         *,
         phase: Phase,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """``(clean logits, perturbed logits, targets)``: what the outer loss compares.
-
-        Pixels are (N, C, H, W), labels (N,). In the warm-up nothing is perturbed.
-        """
+    ) -> Answers:
+        """Pixels are (N, C, H, W), labels (N,). In the warm-up nothing is perturbed."""
 
 
 def plain_passes(
     classifier: Classifier, pixels: Tensor, labels: Tensor, search: TriggerSearch, *, phase: Phase
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> Answers:
     """The passes of polarizers that are linear maps and nothing else."""
     if phase is Phase.WARMUP:
         logits = classifier(pixels).float()
-        return logits, logits.detach(), runner_up(logits.detach(), labels)
+        return Answers(logits, logits.detach(), runner_up(logits.detach(), labels))
     perturbed, clean_logits, targets = perturb(classifier, pixels, labels, search)
-    return clean_logits, classifier(perturbed).float(), targets
+    return Answers(clean_logits, classifier(perturbed).float(), targets)
 
 
 @dataclass(frozen=True)
@@ -125,22 +133,21 @@ def endless_batches(count: int, size: int, generator: torch.Generator) -> Iterat
 
 
 def _loss(problem: Problem, images: LabelledImages, indices: Tensor, phase: Phase) -> OuterLoss:
-    clean_logits, perturbed_logits, labels, targets = _forward(problem, images, indices, phase)
-    return outer_loss(clean_logits, perturbed_logits, labels, targets, problem.weights)
+    answers, labels = _forward(problem, images, indices, phase)
+    clean, perturbed, targets, lesson = answers
+    return outer_loss(clean, perturbed, labels, targets, problem.weights, lesson)
 
 
 def _forward(
     problem: Problem, images: LabelledImages, indices: Tensor, phase: Phase
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Answers, Tensor]:
     pixels = images.pixels(indices).to(problem.device, memory_format=torch.channels_last)
     labels = images.labels[indices].to(problem.device)
     with torch.autocast(
         problem.device.type, problem.autocast, enabled=problem.autocast is not None
     ):
-        clean, perturbed, targets = problem.passes(
-            problem.classifier, pixels, labels, problem.search, phase=phase
-        )
-    return clean, perturbed, labels, targets
+        answers = problem.passes(problem.classifier, pixels, labels, problem.search, phase=phase)
+    return answers, labels
 
 
 def _is_check(step: int, config: PurifyConfig) -> bool:
@@ -169,7 +176,8 @@ def _check(
 def _on_all(problem: Problem, images: LabelledImages, batch_size: int) -> list[Tensor]:
     parts = []
     for indices in torch.split(torch.arange(len(images)), batch_size):
-        outputs = _forward(problem, images, indices, Phase.CHECK)
+        answers, labels = _forward(problem, images, indices, Phase.CHECK)
+        outputs = (answers.clean, answers.perturbed, labels, answers.targets)
         parts.append([output.detach() for output in outputs])
     return [torch.cat(part) for part in zip(*parts, strict=True)]
 

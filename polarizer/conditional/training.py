@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy
 from polarizer.classifier import Classifier
 from polarizer.conditional.layer import conditioned, conditioned_layers
 from polarizer.conditional.passes import RUNNING
-from polarizer.optimisation import Phase
+from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch, descend
 
 
@@ -46,15 +46,15 @@ class ConditionedPasses:
         search: TriggerSearch,
         *,
         phase: Phase,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """``(clean logits, perturbed logits, targets)``; pixels (N, C, H, W), labels (N,)."""
+    ) -> Answers:
+        """Pixels are (N, C, H, W), labels (N,)."""
         clean_logits = classifier(pixels).float()
         targets = self._targets(classifier, labels, clean_logits.shape[1])
         if phase is Phase.WARMUP:
-            return clean_logits, clean_logits.detach(), targets
+            return Answers(clean_logits, clean_logits.detach(), targets)
         with RUNNING, conditioned(classifier, targets):  # (10)
             perturbed = towards(classifier, pixels, targets, search)
-            return clean_logits, classifier(perturbed).float(), targets
+            return Answers(clean_logits, classifier(perturbed).float(), targets)
 
     def _targets(self, classifier: Classifier, labels: Tensor, classes: int) -> Tensor:
         """Equation 9: for each image a class other than its own. int64 (N,) → int64 (N,)."""

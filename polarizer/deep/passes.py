@@ -10,8 +10,9 @@ from polarizer.classifier import Classifier
 from polarizer.deep.aiming import Aim
 from polarizer.deep.augmentation import Augmentation, tolerated
 from polarizer.deep.stand_ins import StandIns
+from polarizer.deep.teaching import Teacher, cut_and_pasted
 from polarizer.images import LabelledImages
-from polarizer.optimisation import Phase
+from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch
 
 SEARCH_STEPS = 15  # on the base network, before any weight moves
@@ -19,6 +20,8 @@ SEARCH_STEPS = 15  # on the base network, before any weight moves
 
 class StandInPasses:
     """One pass for the clean and the perturbed half of a batch; the stand-ins learn on the way.
+
+    The clean half is cut and pasted, and learns from ``teacher``.
 
     The gradient that moves the weights against the perturbed half moves the stand-ins up the same
     loss, at no cost of its own ("free" adversarial training, Shafahi et al., NeurIPS 2019).
@@ -29,10 +32,12 @@ class StandInPasses:
         stand_ins: StandIns,
         aim: Aim,
         augmentation: Augmentation,
+        teacher: Teacher,
         generator: torch.Generator,
     ) -> None:
         self.stand_ins = stand_ins
         self.aim = aim
+        self._teacher = teacher
         self._augmentation = augmentation
         self._generator = generator
 
@@ -44,20 +49,24 @@ class StandInPasses:
         search: TriggerSearch,  # noqa: ARG002  # the stand-ins have their own
         *,
         phase: Phase,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """``(clean logits, perturbed logits, targets)``; augmented except in checks."""
+    ) -> Answers:
+        """Augmented, and cut and pasted, except in checks."""
         self.stand_ins.learn()
         aims = self.aim.draw(labels)
         if phase is not Phase.CHECK:
             pixels = self._augmentation(pixels, self._generator)
         if phase is Phase.WARMUP:
             logits = classifier(pixels).float()
-            return logits, logits.detach(), aims.targets
+            return Answers(logits, logits.detach(), aims.targets)
+        clean, lesson = pixels, None
+        if phase is Phase.TRAINING:
+            clean, others = cut_and_pasted(pixels, self._generator)
+            lesson = self._teacher.lesson(clean, labels, labels[others])
         perturbed = self.stand_ins.apply(pixels, aims)
-        clean_logits, perturbed_logits = classifier(torch.cat([pixels, perturbed])).float().chunk(2)
+        clean_logits, perturbed_logits = classifier(torch.cat([clean, perturbed])).float().chunk(2)
         if phase is Phase.TRAINING:
             self.aim.note(aims, perturbed_logits)
-        return clean_logits, perturbed_logits, aims.targets
+        return Answers(clean_logits, perturbed_logits, aims.targets, lesson)
 
 
 def begin(
@@ -78,4 +87,5 @@ def begin(
         logits = classifier(stand_ins.apply(clean.pixels(indices).to(device), aims)).float()
         aim.note(aims, logits)
         stand_ins.climb(-cross_entropy(logits, aims.targets))
-    return StandInPasses(stand_ins, aim, tolerated(classifier, clean, device), generator)
+    augmentation = tolerated(classifier, clean, device)
+    return StandInPasses(stand_ins, aim, augmentation, Teacher(classifier), generator)

@@ -48,7 +48,7 @@ def test_perturbed_images_run_under_their_target_and_within_the_bound() -> None:
         shift.copy_(torch.randn(CLASSES, 8, generator=torch.Generator().manual_seed(1)))
     passes = ConditionedPasses(torch.Generator())
 
-    clean, perturbed, of = passes(classifier, PIXELS, LABELS, SEARCH, phase=Phase.TRAINING)
+    clean, perturbed, of, _ = passes(classifier, PIXELS, LABELS, SEARCH, phase=Phase.TRAINING)
 
     with conditioned(classifier, of):
         changed = towards(classifier, PIXELS, of, SEARCH)
