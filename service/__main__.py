@@ -30,6 +30,7 @@ from service.retention import commands as retention
 from service.sandbox import check_sandbox
 from service.server import Server, address, listen
 from service.settings import Settings
+from service.tracing import TracingError
 
 cli = typer.Typer(
     help="The Neural Polarizer Service. Settings come from POLARIZER_* variables.",
@@ -144,7 +145,7 @@ def _told_errors() -> Iterator[None]:
         _refuse(str(error), 2)
     except ServiceError as error:
         _refuse(error.detail, 2)
-    except (SandboxError, SchemaError) as error:
+    except (SandboxError, SchemaError, TracingError) as error:
         _refuse(str(error), 1)
     except DatabaseError as error:
         _refuse(f"the database of POLARIZER_DATABASE_URL cannot be used: {error.orig}", 1)

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from service import health, openapi, problems, reference
@@ -27,7 +29,9 @@ from service.inference import endpoints as inference
 from service.inference.preloading import Preloader
 from service.inference.service import Inference
 from service.metrics import endpoints as metrics
+from service.metrics.jobs import JobMetrics
 from service.metrics.requests import Measured, RequestMetrics
+from service.metrics.store import StoreMetrics, observed
 from service.models import endpoints as models
 from service.names import endpoints as names
 from service.names.directory import Directory
@@ -45,6 +49,7 @@ from service.retention.sweeping import Sweeper
 from service.server import is_loopback
 from service.settings import Settings
 from service.storage import open_store
+from service.tracing import Tracing, open_tracing
 from service.uploads import endpoints as uploads
 from service.uploads.spool import clean_spool
 from service.webhooks import endpoints as webhooks
@@ -53,18 +58,29 @@ from service.webhooks.sending import Sender
 
 SWEEP_SECONDS = 300.0
 DELIVER_SECONDS = 1.0
+TRACES_SECONDS = 2.0
+"""What the last spans may take at the end; a collector that is away must not keep us."""
+
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own tells whole addresses and the messages of errors; ours does not."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application; needs a migrated database when it starts."""
-    requests = RequestMetrics()
+    """The application; needs a migrated database when it starts. Raises TracingError."""
+    requests, tracing = RequestMetrics(), open_tracing(settings, "api")
     app = FastAPI(
         title="Neural Polarizer Service",
         version="0.1.0",
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, requests.registry, tracing),
+        telemetry=NO_TELEMETRY,
         middleware=[
             Middleware(Measured, metrics=requests),
-            Middleware(Around),
+            Middleware(Around, tracing=tracing),
             Middleware(OpenTo, origins=settings.cors_origins),
             Middleware(OwnSite, loopback=is_loopback(settings.host), origins=settings.cors_origins),
             Middleware(BodyPace, grace=settings.http_body_seconds, rate=settings.http_body_rate),
@@ -110,11 +126,13 @@ def _body_limits(settings: Settings) -> dict[str, int]:
     }
 
 
-def build(settings: Settings) -> Resources:
-    """Opens everything. Raises SchemaError when the database is not migrated."""
+def build(settings: Settings, registry: CollectorRegistry | None = None) -> Resources:
+    """Opens everything; what is counted is told by ``registry``. Raises SchemaError when the
+    database is not migrated."""
+    registry = registry or CollectorRegistry()
     database = Database(settings.database, answer_seconds=settings.database_timeout_seconds)
     database.require_current_schema()
-    store = open_store(settings)
+    store = observed(open_store(settings), StoreMetrics(registry))
     blobs = Blobs(database, store)
     return Resources(
         settings=settings,
@@ -126,13 +144,16 @@ def build(settings: Settings) -> Resources:
         directory=Directory(database),
         access=Access.of(settings, database),
         closing=threading.Event(),
+        jobs=JobMetrics(registry),
     )
 
 
-def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, registry: CollectorRegistry, tracing: Tracing
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        resources = build(settings)
+        resources = build(settings, registry)
         app.state.resources = resources
         frequent, rare = housework(resources)
         housekeeper = Housekeeper(
@@ -159,6 +180,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
             leaver.stop(seconds=settings.shutdown_seconds)
             await resources.access.close()
             resources.database.dispose()
+            tracing.close(TRACES_SECONDS)
 
     return lifespan
 
@@ -201,7 +223,9 @@ def _preloader(resources: Resources) -> Preloader:
 def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], object]]:
     """What is to be done every few seconds, and what every few minutes."""
     settings = resources.settings
-    reaper = Reaper(settings, resources.database, resources.blobs, resources.queue)
+    reaper = Reaper(
+        settings, resources.database, resources.blobs, resources.queue, resources.jobs
+    )
     sweeper = Sweeper(settings, resources.database, resources.blobs, resources.removals)
 
     def reap() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -35,5 +36,6 @@ async def bounded(call: Callable[[], T], *, seconds: float) -> T:
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=run, name="bounded", daemon=True).start()
+    context = copy_context()  # its log lines are the request's
+    threading.Thread(target=context.run, args=(run,), name="bounded", daemon=True).start()
     return await asyncio.wait_for(done, seconds)

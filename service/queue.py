@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from service.defenses.states import QueueName
 from service.errors import UnavailableError
 from service.settings import Settings
+from service.tracing import Kind, span
 
 log = structlog.get_logger()
 
@@ -68,10 +69,11 @@ class Queue:
     def wake(self, defense_id: str, queue: QueueName = QueueName.CPU) -> bool:
         """Sends one message; False (and a log line) when the broker cannot be reached."""
         if not self._sending.acquire(timeout=TURN_SECONDS):
-            log.warning("wake_failed", defense_id=defense_id, error="others wait already")
+            log.warning("wake_failed", job_id=defense_id, error="others wait already")
             return False
         try:
-            return self._send(defense_id, queue)
+            with span("queue.wake", kind=Kind.PRODUCER):
+                return self._send(defense_id, queue)
         finally:
             self._sending.release()
 
@@ -86,7 +88,7 @@ class Queue:
                 ignore_result=True,
             )
         except (OperationalError, OSError) as error:
-            log.warning("wake_failed", defense_id=defense_id, error=type(error).__name__)
+            log.warning("wake_failed", job_id=defense_id, error=type(error).__name__)
             return False
         return True
 

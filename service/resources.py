@@ -15,6 +15,7 @@ from service.access.guard import caller_of
 from service.blobs import Blobs
 from service.database import Database
 from service.inference.service import Inference
+from service.metrics.jobs import JobMetrics
 from service.names.directory import Directory
 from service.queue import Queue
 from service.retention.metrics import RemovalMetrics
@@ -40,6 +41,7 @@ class Resources:
     directory: Directory
     access: Access
     closing: threading.Event
+    jobs: JobMetrics
     removals: RemovalMetrics = field(default_factory=RemovalMetrics)
     inflating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 

@@ -54,6 +54,13 @@ class Settings(BaseSettings):
     ] = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    traces_endpoint: Annotated[
+        str, Field(pattern="^$|^https?://", description="an OTLP collector; empty: OTEL_*, or none")
+    ] = ""
+    worker_metrics_host: str = "127.0.0.1"
+    worker_metrics_port: Annotated[
+        Annotated[int, Field(ge=0, le=65535)] | None, BeforeValidator(_none_if_empty)
+    ] = None
 
     # How long the servers behind it may take for one answer
     database_timeout_seconds: Annotated[float, Field(gt=0)] = 30.0

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from structlog.contextvars import bind_contextvars
 
 from service.access.access import Access
 from service.access.audit import shown
@@ -91,6 +92,7 @@ async def _admit(access: Access, rule: Rule, request: Request, act: Act) -> Allo
         act.caller = error.caller
         raise
     act.caller = caller
+    bind_contextvars(tenant=caller.tenant)  # until the request's end: service/http/around.py
     if rule.scopes.isdisjoint(caller.scopes):
         named = sorted(rule.scopes)
         needed = " or ".join(f"`{scope}`" for scope in named)

@@ -6,11 +6,14 @@ from __future__ import annotations
 from itertools import takewhile
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from service.blobs import Blobs
 from service.database import Database
 from service.defenses import lifecycle
+from service.defenses.backlog import backlog
 from service.defenses.states import QueueName
+from service.metrics.jobs import JobMetrics
 from service.queue import Queue
 from service.settings import Settings
 
@@ -26,25 +29,26 @@ MOST_WOKEN = 100
 class Reaper:
     """``reap`` every few seconds, ``sweep`` every few minutes."""
 
-    def __init__(self, settings: Settings, database: Database, blobs: Blobs, queue: Queue) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        blobs: Blobs,
+        queue: Queue,
+        metrics: JobMetrics | None = None,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._blobs = blobs
         self._queue = queue
+        self._metrics = metrics or JobMetrics(CollectorRegistry())
 
     def reap(self) -> list[str]:
         """Takes defenses from lost workers, wakes workers for waiting ones; returns the latter.
 
         A broker that does not answer takes seconds to say so: the others wait for another time.
         """
-        with self._database.write() as session:
-            for record in lifecycle.expired(session):
-                after = lifecycle.take_from_lost_worker(
-                    session, record, max_attempts=self._settings.max_attempts
-                )
-                log.warning(
-                    "worker_lost", defense_id=record.id, attempt=record.attempt, status=after
-                )
+        self._take_from_lost_workers()
         woken: list[str] = []
         for queue in QueueName:
             with self._database.read() as session:
@@ -55,7 +59,20 @@ class Reaper:
             if messages is None:
                 break
             woken += self._wake(queue, jobs - messages)
+        self._metrics.redeliveries.inc(len(woken))
+        with self._database.read() as session:
+            self._metrics.found(backlog(session))
         return woken
+
+    def _take_from_lost_workers(self) -> None:
+        with self._database.write() as session:
+            for record in lifecycle.expired(session):
+                after = lifecycle.take_from_lost_worker(
+                    session, record, max_attempts=self._settings.max_attempts
+                )
+                log.warning("worker_lost", job_id=record.id, attempt=record.attempt, status=after)
+                if not after.is_leased:
+                    self._metrics.expiries.labels(after.value).inc()
 
     def _wake(self, queue: QueueName, lacking: int) -> list[str]:
         """Sends the messages that lack: each runs one job. With more of them, whoever counts

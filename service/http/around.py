@@ -1,4 +1,5 @@
-"""What happens around every request: an id, a log line, safe headers, a 500 that tells nothing.
+"""What happens around every request: an id, a trace, a log line, safe headers, a 500 that tells
+nothing.
 
 Plain ASGI, as everything in this room, so that streaming bodies and answers pass through untouched.
 """
@@ -15,11 +16,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.metrics.requests import METHODS, NO_ROUTE, route_of
+from service.tracing import OFF, Kind, Span, TraceContext, Tracing, active
 
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_PROBES = ("/healthz", "/readyz")
+_PROBES = ("/healthz", "/readyz", "/metrics")
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -36,22 +39,37 @@ SAFE_HEADERS = {
 
 
 class Around:
-    """Gives each request an id (its own ``X-Request-ID`` when it is a decent one), binds it to the
-    log, turns what nobody foresaw into a 500 that tells nothing, and logs one line."""
+    """Gives each request an id (its own ``X-Request-ID`` when it is a decent one) and a place in a
+    trace (``traceparent``, likewise), binds both to the log, turns what nobody foresaw into a 500
+    that tells nothing, and logs one line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tracing: Tracing = OFF) -> None:
         self.app = app
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._handle(scope, receive, send, request_id)
+        parent = TraceContext.parse(headers.get("traceparent"))
+        tracing = OFF if scope["path"] in _PROBES else self._tracing
+        root = tracing.root("HTTP", parent, kind=Kind.SERVER)
+        bound = {"request_id": request_id, "trace_id": root.context.trace_id}
+        tokens = structlog.contextvars.bind_contextvars(**bound)
+        try:
+            with active(root):
+                status = await self._handle(scope, receive, send, request_id)
+                if root.recording:
+                    _describe(root, scope, status, request_id)
+        finally:
+            structlog.contextvars.reset_contextvars(**tokens)
+            structlog.contextvars.unbind_contextvars("tenant")  # whom the guard let through
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
+        """The status that was answered; 0: none."""
         started = time.monotonic()
         status = 0
 
@@ -74,6 +92,7 @@ class Around:
         seconds = round(time.monotonic() - started, 3)
         say = log.debug if _is_routine(scope["path"], status) else log.info
         say("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
+        return status
 
 
 def _is_routine(path: str, status: int) -> bool:
@@ -82,8 +101,27 @@ def _is_routine(path: str, status: int) -> bool:
     return path in _PROBES or (status == 200 and path.endswith("/infer"))
 
 
-def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
+def _describe(span: Span, scope: Scope, status: int, request_id: str) -> None:
+    """By OpenTelemetry's names; of the address only its route: strangers' words stay out."""
+    method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+    route = route_of(scope)
+    span.rename(method if route == NO_ROUTE else f"{method} {route}")
+    caller = scope["state"].get("caller")
+    span.set(
+        {
+            "http.request.method": method,
+            "http.route": None if route == NO_ROUTE else route,
+            "http.response.status_code": status or None,
+            "polarizer.request_id": request_id,
+            "polarizer.tenant": caller.tenant if caller else None,
+        }
+    )
+    if status >= 500 or not status:
+        span.fail(str(status or "client_left"))
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
 
 

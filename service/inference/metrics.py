@@ -51,6 +51,8 @@ class ModelMetrics:
     """rows that were flagged"""
     rejected: int = 0
     """requests that were refused because too much waited"""
+    failures: int = 0
+    """requests that had no answer through no fault of their own"""
     backend: str = ""
     """the one that computes now; empty while it is not in memory"""
 

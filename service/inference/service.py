@@ -26,6 +26,7 @@ from service.inference.ranking import ranked
 from service.inference.rows import Answer, Images, Ranked, Rows
 from service.records import ModelRecord
 from service.settings import Settings
+from service.tracing import Kind, span
 
 MOST_DESCRIPTIONS = 1024
 ROWS_OF_A_LOAD = 256
@@ -138,7 +139,8 @@ class Inference:
     ) -> Answer:
         nbytes = sum(map(len, job.parts))
         beyond = max(0, nbytes - place.nbytes) if place else nbytes
-        with self._counting(record), self._admission.room(rows=job.count, nbytes=beyond):
+        room = self._admission.room(rows=job.count, nbytes=beyond)
+        with self._counting(record), self._failing(record), room:
             try:
                 return await self._ask_once(record, job, engine)
             except EngineFailureError as error:
@@ -160,7 +162,16 @@ class Inference:
             model = Servable(network, description.input, len(description.classes))
             metrics = self._metrics.asked(record.id, network.model, job.count)
             engine = engine or self._engine_for(network.model)
-            answer, queued = await engine.ask(model, job)
+            with span("engine.ask", kind=Kind.CLIENT) as asked:
+                answer, queued = await engine.ask(model, job)
+            if asked.recording:
+                asked.set(
+                    {
+                        "polarizer.model": record.id,
+                        "polarizer.rows": job.count,
+                        "polarizer.queued_seconds": queued,
+                    }
+                )
         metrics.queue_seconds.observe(queued)
         return answer
 
@@ -203,6 +214,14 @@ class Inference:
             yield
         except BusyError:
             self._metrics.models[record.id].rejected += 1
+            raise
+
+    @contextmanager
+    def _failing(self, record: ModelRecord) -> Iterator[None]:
+        try:
+            yield
+        except UnavailableError:
+            self._metrics.models[record.id].failures += 1
             raise
 
 

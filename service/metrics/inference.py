@@ -60,6 +60,11 @@ _COUNTERS: tuple[tuple[str, str, Callable[[ModelMetrics], int]], ...] = (
         "Requests that were refused because too much waited.",
         lambda model: model.rejected,
     ),
+    (
+        "polarizer_inference_failures",
+        "Requests that had no answer through no fault of their own.",
+        lambda model: model.failures,
+    ),
 )
 _GAUGES: tuple[tuple[str, str, Callable[[Snapshot], int]], ...] = (
     (
@@ -140,6 +145,7 @@ def together(models: list[ModelMetrics]) -> ModelMetrics:
         total.evictions += model.evictions
         total.alarms += model.alarms
         total.rejected += model.rejected
+        total.failures += model.failures
     return total
 
 

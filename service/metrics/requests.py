@@ -68,9 +68,9 @@ class Measured:
                 await self.app(scope, receive, watched)
         finally:
             seconds = time.perf_counter() - started
-            self._metrics.answered(scope["method"], _route(scope), status, seconds)
+            self._metrics.answered(scope["method"], route_of(scope), status, seconds)
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route's template, ``/v1/models/{model_id}``."""
     return getattr(scope.get("route"), "path", NO_ROUTE)

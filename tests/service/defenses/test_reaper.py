@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 
 import pytest
 from celery import Celery
+from prometheus_client import CollectorRegistry
 from sqlalchemy import update
 
 from service.blobs import Blobs
@@ -14,6 +16,7 @@ from service.defenses import lifecycle, repository
 from service.defenses.reaper import Reaper
 from service.defenses.states import QueueName, Status
 from service.ids import new_id
+from service.metrics.jobs import JobMetrics
 from service.queue import Queue
 from service.records import DefenseRecord
 from service.settings import Settings
@@ -182,3 +185,33 @@ def test_a_defense_that_is_locked_keeps_no_other_waiting(
             repository.get(asleep, "t", defense_id, lock=True)
         assert sorted(reaper.reap()) == sorted([lost, waiting])
     assert sorted(reaper.reap()) == sorted([locked_lost, locked_waiting])
+
+
+def test_what_it_did_and_what_waits_is_told(
+    stack: Settings, database: Database, blobs: Blobs, queue: FakeQueue, defense_id: str
+) -> None:
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry)
+    settings = stack.model_copy(update={"requeue_after_seconds": 60.0, "max_attempts": 2})
+    reaper = Reaper(settings, database, blobs, queue, metrics)
+
+    def told(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"polarizer_{name}", labels)
+
+    reaper.reap()
+    assert told("job_redeliveries_total") == 1
+    assert told("jobs", status="queued", queue="cpu") == 1
+    assert told("jobs", status="queued", queue="gpu") == 0
+    with database.write() as session:
+        earlier = now(session) - timedelta(hours=1)
+        session.execute(update(DefenseRecord).values(created_at=earlier))
+    reaper.reap()
+    assert 3600 <= (told("jobs_oldest_queued_seconds", queue="cpu") or 0) < 3600 + 600
+    claim(database, defense_id)
+    reaper.reap()
+    assert told("job_lease_expiries_total", after="queued") == 1
+    claim(database, defense_id)
+    reaper.reap()
+    assert told("job_lease_expiries_total", after="failed") == 1
+    assert told("jobs", status="queued", queue="cpu") == 0
+    assert told("jobs_oldest_queued_seconds", queue="cpu") == 0
