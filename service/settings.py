@@ -145,6 +145,9 @@ class Settings(BaseSettings):
         Field(description="that a worker takes from, comma separated; empty: all of them"),
     ] = ()
     worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    warm_children: Annotated[
+        int, Field(ge=0, le=64, description="that have loaded torch before there is a job")
+    ] = 0
     job_timeout_seconds: Annotated[float, Field(gt=0)] = 3600.0
     job_memory_bytes: Annotated[
         int | None, Field(ge=0, description="0: no limit; unset: a share of what there is")

@@ -47,7 +47,7 @@ def run_worker(settings: Settings) -> int:
             shutdown=shutdown,
         )
         register(celery, runner)
-        with set_when_told(shutdown, settings), _our_logging():
+        with set_when_told(shutdown, settings), _our_logging(), runner.spares.kept():
             log.info("worker_starts", worker=workplace.name, pid=os.getpid())
             return _consume(celery, settings)
 

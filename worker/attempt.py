@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,6 +29,7 @@ from worker.lease import LeaseKeeper
 from worker.memory import job_memory
 from worker.outcome import Failed, Outcome, Succeeded
 from worker.patience import AT_THE_END, patiently
+from worker.places import place_of
 from worker.process import Child, running
 from worker.results import digest_of, read_report, take_artefact
 from worker.rows import EventRows
@@ -62,24 +64,41 @@ class Tools:
 class Attempt:
     """``run`` once. Raises StoppedError, InputError, BadResultError, and what ``AWAY`` names."""
 
-    def __init__(self, tools: Tools, lease: Lease, keeper: LeaseKeeper, folder: Path) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        lease: Lease,
+        keeper: LeaseKeeper,
+        folder: Path,
+        spare: Child | None = None,
+    ) -> None:
         self._tools = tools
         self._lease = lease
         self._keeper = keeper
         self._folder = folder
+        self._spare = spare
         self._rows = EventRows(tools.database, lease)
         self._tenant: str
 
     def run(self) -> Outcome:
         self._rows.begin(Stage.FETCHING)
         job = patiently(self._prepare, pause=self._keeper.pause)
-        gpu = may_use_gpu(job.device)
-        with running(self._tools.command, self._folder, gpu=gpu) as child:
-            log.info("child_started", pid=child.pid)
+        with self._child() as child:
+            log.info("child_started", pid=child.pid, warm=self._spare is not None)
+            child.begin()
             failure = self._supervised(child, Watch(child, self._folder, job.limits))
         if failure is not None:
             return Failed(failure.code, failure.message)
         return self._store(job)
+
+    def _child(self) -> AbstractContextManager[Child]:
+        """The one that is ready in our folder, or a new one."""
+        if self._spare is not None:
+            return nullcontext(self._spare)
+        place = place_of(self._tools.settings)
+        place.write(self._folder)
+        gpu = may_use_gpu(place.device)
+        return running(self._tools.command, self._folder, gpu=gpu)
 
     def _supervised(self, child: Child, watch: Watch) -> FailedEvent | None:
         def tick() -> None:
@@ -92,7 +111,7 @@ class Attempt:
             if ending.said is None and -ending.status in ENDED_WITH_WORKER:
                 self._keeper.pause(NOTICE_SECONDS)
             self._rows.flush()
-            child.refusals.finish()
+            child.stop_listening()
             watch.check_at_the_end()
         except OverstepError as error:
             log.warning("child_overstepped", code=error.code, stderr=child.stderr_tail())
@@ -124,10 +143,8 @@ class Attempt:
             config=request.get("config") or PurifyConfig(),
             evidence=request.get("evidence", EvidenceConfig()),
             device=self._tools.settings.device,
-            sandbox=self._tools.settings.sandbox,
             limits=self._limits(facts),
             inputs=facts,
-            runner_pid=os.getpid(),
         )
         job.write(self._folder)
         return job

@@ -1,4 +1,5 @@
-"""What the child is asked to do, as the file ``job.json`` in its folder, and that folder's names.
+"""What a child is told: where it stands (``place.json``), then what to do (``job.json``); and the
+names in its folder.
 
 Imports no torch: the runner writes it, the child reads it.
 """
@@ -17,6 +18,7 @@ from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import InputFacts, Role
 from service.defenses.winback import AttackTest
 
+PLACE_FILE = "place.json"
 JOB_FILE = "job.json"
 INPUTS = "in"
 OUTPUTS = "out"
@@ -31,14 +33,34 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Place(_Part):
+    """What holds of a child before there is a job for it. It confines itself by this before it
+    reads anything else."""
+
+    device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]
+    sandbox: Mode = Mode.WARN
+    memory_bytes: Annotated[int, Field(ge=0, description="of its own; 0: no limit")] = 0
+    processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 16384
+    runner_pid: Annotated[int, Field(description="the child ends when this is not its parent")]
+
+    def write(self, folder: Path) -> None:
+        """Makes the folder that the child expects."""
+        for name in (INPUTS, OUTPUTS, SCRATCH):
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+        (folder / PLACE_FILE).write_text(self.model_dump_json(), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Place:
+        return cls.model_validate_json((folder / PLACE_FILE).read_bytes())
+
+
 class Limits(_Part):
-    """What the child may use. It sets what the kernel can keep on itself before it reads anything
-    else; the runner watches the rest (``worker/watch.py``)."""
+    """What one job may use. The child sets what the kernel can keep on itself before it reads a
+    stranger's byte; the runner watches the rest (``worker/watch.py``)."""
 
     memory_bytes: Annotated[int, Field(ge=0, description="of its own; 0: no limit")] = 0
     file_bytes: Annotated[int, Field(ge=1, description="the largest file that it may write")]
     folder_bytes: Annotated[int, Field(ge=0, description="of all its files; 0: no limit")] = 0
-    processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 16384
     threads: Annotated[int, Field(ge=1, description="that compute")] = 1
 
 
@@ -56,14 +78,9 @@ class Job(_Part):
     evidence: Annotated[EvidenceConfig | None, Field(description="null: not wanted")] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]
     limits: Limits
-    sandbox: Mode = Mode.WARN
     inputs: dict[Role, InputFacts]
-    runner_pid: Annotated[int, Field(description="the child ends when this is not its parent")]
 
     def write(self, folder: Path) -> None:
-        """Makes the folder that the child expects, inputs apart."""
-        for name in (INPUTS, OUTPUTS, SCRATCH):
-            (folder / name).mkdir(mode=0o700, exist_ok=True)
         (folder / JOB_FILE).write_text(self.model_dump_json(), encoding="utf-8")
 
     @classmethod

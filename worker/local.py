@@ -31,7 +31,7 @@ from service.settings import Settings
 from worker.events import Event as ChildEvent
 from worker.events import FailedEvent
 from worker.job import Job, Limits, input_path, may_use_gpu
-from worker.memory import job_memory
+from worker.places import place_of
 from worker.process import CHILD, running
 from worker.results import BadResultError, read_report, take_artefact
 from worker.supervision import supervise
@@ -94,6 +94,8 @@ def repair(order: Order, settings: Settings, tell: Tell) -> FailedEvent | None:
 def _prepare(order: Order, settings: Settings, folder: Path) -> Job:
     facts = {role: _facts(path) for role, path in order.inputs.items()}
     file_bytes = FILE_FACTOR * facts["model"].size + FILE_EXTRA
+    place = place_of(settings)
+    place.write(folder)
     job = Job(
         defense_id=NAME,
         attempt=1,
@@ -103,14 +105,12 @@ def _prepare(order: Order, settings: Settings, folder: Path) -> Job:
         config=order.config,
         evidence=order.evidence,
         device=settings.device,
-        sandbox=settings.sandbox,
         limits=Limits(
-            memory_bytes=job_memory(settings, gpu=may_use_gpu(settings.device)),
+            memory_bytes=place.memory_bytes,
             file_bytes=file_bytes,
             threads=_cores(),
         ),
         inputs=facts,
-        runner_pid=os.getpid(),
     )
     job.write(folder)
     for role, path in order.inputs.items():
@@ -127,6 +127,7 @@ def _cores() -> int:
 
 def _run(job: Job, folder: Path, tell: Tell) -> FailedEvent | None:
     with running(CHILD, folder, gpu=may_use_gpu(job.device)) as child:
+        child.begin()
         watch = Watch(child, folder, job.limits)
 
         def hear(event: ChildEvent) -> None:
@@ -135,7 +136,7 @@ def _run(job: Job, folder: Path, tell: Tell) -> FailedEvent | None:
 
         try:
             ending = supervise(child, on_event=hear, tick=watch.check)
-            child.refusals.finish()
+            child.stop_listening()
             watch.check_at_the_end()
         except OverstepError as error:
             return FailedEvent(code=error.code, message=str(error))

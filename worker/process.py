@@ -43,16 +43,28 @@ def environment(folder: Path, ours: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-class Child:
-    """A running child, the leader of its own process group.
+def _told_of_end(pid: int) -> int | None:
+    """A descriptor that can be read once the process has ended, where there are such (Linux)."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
-    Its standard input is a socket that stays open and silent: its end tells the child that the
-    worker is gone, and over it the child hands out what ``refusals`` listens to. Its standard
-    error goes to a file in its folder, which is read through the descriptor we opened, whatever the
-    child puts in the file's place.
+
+class Child:
+    """A running child, the leader of its own process group, in a folder with a ``place.json``. It
+    waits until it is told to ``begin`` with the job that lies there by then.
+
+    Its standard input is a socket that stays open, and silent but for that: its end tells the child
+    that the worker is gone, and over it the child hands out what ``refusals`` listens to. Its
+    standard error goes to a file in its folder, which is read through the descriptor we opened,
+    whatever the child puts in the file's place.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, *, gpu: bool = False) -> None:
+        self.folder = folder
+        self.refusals: Refusals | None = None
+        self._gpu = gpu
         self._stderr = (folder / STDERR_FILE).open("w+b")
         self._stdout, child_stdout = os.pipe()
         self._stdin, child_stdin = socket.socketpair()
@@ -74,22 +86,31 @@ class Child:
         finally:
             os.close(child_stdout)
             child_stdin.close()
-        outside = boundary(self.pid, job_files(folder), Allowance(gpu=gpu))
-        self.refusals = Refusals(self._stdin, outside, gpu=gpu)
         os.set_blocking(self._stdout, False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._stdout, selectors.EVENT_READ)
+        self._ended = _told_of_end(self.pid)
+        if self._ended is not None:
+            self._selector.register(self._ended, selectors.EVENT_READ)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
+    def begin(self) -> None:
+        """Tells it that its job is there, and listens to what it is refused from now on."""
+        outside = boundary(self.pid, job_files(self.folder), Allowance(gpu=self._gpu))
+        self.refusals = Refusals(self._stdin, outside, gpu=self._gpu)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended: whoever listens sees
+            self._stdin.send(b"!")
+
     def read(self, seconds: float) -> bytes:
-        """What the child has said, waiting for at most ``seconds``; empty when it said nothing."""
+        """What the child has said, waiting for at most ``seconds`` or until it ends; empty when it
+        said nothing."""
         if not self._selector.get_map():  # it closed its standard output
             time.sleep(seconds)
             return b""
-        if not self._selector.select(seconds):
+        if self._stdout not in [key.fd for key, _ in self._selector.select(seconds)]:
             return b""
         portion = os.read(self._stdout, _PORTION)
         if not portion:
@@ -109,11 +130,18 @@ class Child:
                 os.killpg(self.pid, signal.SIGKILL)
         return self._process.wait()
 
+    def stop_listening(self) -> None:
+        """Returns when everything that it was refused is logged."""
+        if self.refusals is not None:
+            self.refusals.finish()
+
     def close(self) -> None:
         """Gives back what we held open for it."""
-        self.refusals.finish()
+        self.stop_listening()
         self._selector.close()
         os.close(self._stdout)
+        if self._ended is not None:
+            os.close(self._ended)
         self._stderr.close()
         self._stdin.close()
 

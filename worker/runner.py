@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -25,8 +27,9 @@ from worker.inputs import InputError
 from worker.lease import LeaseKeeper, Stop, StoppedError
 from worker.outcome import Cancelled, Failed, GivenBack, Lost, Outcome
 from worker.patience import AT_THE_END, AWAY, patiently
-from worker.process import CHILD
+from worker.process import CHILD, Child
 from worker.results import BadResultError
+from worker.spares import Spares, dismiss
 from worker.workplace import Workplace
 
 log = structlog.get_logger()
@@ -53,6 +56,7 @@ class Runner:
         self._workplace = workplace
         self._shutdown = shutdown
         self._tools = Tools(settings, database, blobs, command)
+        self.spares = Spares(settings, workplace, command, settings.warm_children)
 
     def run(self, woken_for: str, queue: QueueName | None = None) -> None:
         """Runs the job whose turn it is in the queue that the message came by; none when nothing
@@ -95,8 +99,8 @@ class Runner:
 
     def _outcome(self, lease: Lease, keeper: LeaseKeeper) -> Outcome:
         try:
-            with self._workplace.job_folder(lease) as folder:
-                return Attempt(self._tools, lease, keeper, folder).run()
+            with self._berth(lease) as (folder, spare):
+                return Attempt(self._tools, lease, keeper, folder, spare).run()
         except StoppedError as stopped:
             return self._stopped(stopped.reason)
         except InputError as error:
@@ -108,6 +112,20 @@ class Runner:
         except Exception:  # the one outer edge: no job may take the worker with it
             log.exception("attempt_broke")
             return Failed("internal", "an error of the service itself; its log knows more")
+
+    @contextmanager
+    def _berth(self, lease: Lease) -> Iterator[tuple[Path, Child | None]]:
+        """A folder for the attempt, with a child that waits in it where there is one; neither is
+        there afterwards."""
+        spare = self.spares.take()
+        if spare is None:
+            with self._workplace.job_folder(lease) as folder:
+                yield folder, None
+            return
+        try:
+            yield spare.folder, spare
+        finally:
+            dismiss(spare)
 
     def _stopped(self, reason: Stop) -> Outcome:
         match reason:

@@ -70,7 +70,8 @@ class Watch:
 
     def check_refusals(self) -> None:
         """Raises OverstepError."""
-        call = self._child.refusals.violation
+        refusals = self._child.refusals
+        call = refusals.violation if refusals is not None else None
         if call is not None:
             raise OverstepError(
                 "sandbox-violation",

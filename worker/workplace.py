@@ -4,6 +4,7 @@
          <host>-<pid>-<random>/lock         held (flock) as long as the worker lives
                                heartbeat    touched every few seconds
                                job-…/       one a running job; worker/job.py says what is in it
+                               spare-…/     one a child that waits for a job, then that job's
 
 A lock that can be taken belongs to a worker that is dead, whatever killed it, so several workers
 may share the folder. One more lock, of the whole folder, keeps a worker that looks for dead ones
@@ -48,11 +49,14 @@ class Workplace:
         """Says that this worker is alive."""
         (self.folder / HEARTBEAT).touch()
 
+    def new_folder(self, prefix: str) -> Path:
+        """One that only this user may enter, gone with the workplace at the latest."""
+        return Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+
     @contextmanager
     def job_folder(self, lease: Lease) -> Iterator[Path]:
         """A new folder that only this user may enter, gone at the end whatever happened."""
-        prefix = f"job-{lease.defense_id}-{lease.attempt}-"
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+        folder = self.new_folder(f"job-{lease.defense_id}-{lease.attempt}-")
         try:
             yield folder
         finally:

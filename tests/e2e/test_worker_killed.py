@@ -141,7 +141,7 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def job_folders(settings: Settings) -> list[Path]:
-    return list(settings.jobs_dir.glob("*/job-*"))
+    return [path.parent for path in settings.jobs_dir.glob("*/*/job.json")]
 
 
 def test_the_job_of_a_killed_worker_is_done_once(

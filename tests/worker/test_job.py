@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from polarizer.config import PurifyConfig
 from service.defenses.report import InputFacts
-from worker.job import INPUTS, OUTPUTS, Job, Limits
+from worker.job import INPUTS, OUTPUTS, Job, Limits, Place
 
 JOB = Job(
     defense_id="def_1",
@@ -22,13 +22,14 @@ JOB = Job(
     device="",
     limits=Limits(file_bytes=1000),
     inputs={"model": InputFacts(sha256="0" * 64, size=3, filename="model.pt")},
-    runner_pid=1,
 )
+PLACE = Place(device="", runner_pid=1)
 
 
 def test_the_child_reads_what_the_runner_wrote(tmp_path: Path) -> None:
+    PLACE.write(tmp_path)
     JOB.write(tmp_path)
-    assert Job.read(tmp_path) == JOB
+    assert (Place.read(tmp_path), Job.read(tmp_path)) == (PLACE, JOB)
     assert (tmp_path / INPUTS).is_dir()
     assert (tmp_path / OUTPUTS).is_dir()
 

@@ -1,4 +1,4 @@
-"""``python -m worker.child``, in a folder with a ``job.json``; started by the runner only."""
+"""``python -m worker.child``, in a folder with a ``place.json``; started by the worker only."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from worker.child import confinement
 from worker.child.failure import explain
 from worker.child.voice import Voice
 from worker.events import SucceededEvent, TerminalEvent
-from worker.job import Job
+from worker.job import Job, Place
 from worker.shortage import NO_MEMORY_TO_SAY
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,9 @@ Work = Callable[[Job, Path, Voice], None]
 
 
 def run(load: Callable[[], Work]) -> NoReturn:
-    """Loads the work, does the job of the current folder, and ends the process: 0 succeeded, 1
-    failed, ``NO_MEMORY_TO_SAY`` failed for lack of memory, even of that for saying so.
+    """Loads the work, waits until there is a job in the current folder, does it, and ends the
+    process: 0 succeeded, 1 failed, ``NO_MEMORY_TO_SAY`` failed for lack of memory, even of that for
+    saying so.
 
     The work sees strangers' files, its loading must not. Tracebacks go to standard error, which
     only the service's log sees.
@@ -46,10 +47,12 @@ def _last_event(load: Callable[[], Work], voice: Voice) -> TerminalEvent:
     ballast = bytearray(RESERVE)
     try:
         folder = Path.cwd()
-        job = Job.read(folder)
-        confinement.begin(job, folder)
+        place = Place.read(folder)
+        told = confinement.begin(place, folder)
         work = load()
-        confinement.finish(job)
+        told.wait()
+        job = Job.read(folder)
+        confinement.finish(place, job.limits)
         work(job, folder, voice)
     except Exception as error:  # the outer edge: whatever it was, the runner is told
         ballast.clear()

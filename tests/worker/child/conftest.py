@@ -16,7 +16,7 @@ from tests.worker import samples
 from worker.child.failure import explain
 from worker.child.work import Work
 from worker.events import Event, FailedEvent, MeasuredEvent, ProgressEvent, StageEvent
-from worker.job import REPORT_FILE, Job, Limits, input_path
+from worker.job import REPORT_FILE, Job, Limits, Place, input_path
 
 
 @dataclass
@@ -84,9 +84,9 @@ def do(tmp_path_factory: pytest.TempPathFactory) -> Do:
             "device": "cpu",
             "limits": Limits(file_bytes=1 << 30),
             "inputs": facts,
-            "runner_pid": os.getppid(),
         }
         whole = Job.model_validate(job | changes)
+        Place(device="cpu", runner_pid=os.getpid()).write(folder)
         whole.write(folder)
         for role, content in sent.items():
             input_path(folder, role).write_bytes(content)  # type: ignore[arg-type]

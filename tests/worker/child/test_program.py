@@ -15,25 +15,29 @@ import pytest
 from polarizer.config import PurifyConfig
 from tests.waiting import wait_until
 from worker.events import Event, FailedEvent, SucceededEvent, WarningEvent, parse
-from worker.job import Job, Limits
+from worker.job import Job, Limits, Place
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-P", "-m", "tests.worker.child.scripts"]
 Start = Callable[..., "subprocess.Popen[bytes]"]
+MIB = 1 << 20
 
 
-def job(parent: int, **limits: int) -> Job:
-    return Job(
+def write_orders(
+    folder: Path, parent: int, *, memory_bytes: int = 0, file_bytes: int = MIB
+) -> None:
+    """What a worker writes for its child."""
+    Place(device="cpu", memory_bytes=memory_bytes, runner_pid=parent).write(folder)
+    Job(
         defense_id="def_1",
         attempt=1,
         description=None,
         target_class=None,
         config=PurifyConfig(),
         device="cpu",
-        limits=Limits(**({"file_bytes": 1 << 20} | limits)),
+        limits=Limits(file_bytes=file_bytes),
         inputs={},
-        runner_pid=parent,
-    )
+    ).write(folder)
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def run(work: str, *, parent: int | None = None, **limits: int) -> subprocess.Popen[bytes]:
-        job(os.getpid() if parent is None else parent, **limits).write(tmp_path)
+        write_orders(tmp_path, os.getpid() if parent is None else parent, **limits)
         child = subprocess.Popen(
             [*COMMAND, work],
             cwd=tmp_path,
@@ -53,6 +57,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
             start_new_session=True,
         )
         started.append(child)
+        assert child.stdin
+        child.stdin.write(b"!")
+        child.stdin.flush()
         return child
 
     yield run
@@ -118,8 +125,8 @@ def test_the_end_of_stdin_ends_it(start: Start) -> None:
 PARENT = """
 import os, subprocess, sys
 from pathlib import Path
-from tests.worker.child.test_program import COMMAND, job
-job(os.getpid()).write(Path("."))
+from tests.worker.child.test_program import COMMAND, write_orders
+write_orders(Path("."), os.getpid())
 child = subprocess.Popen([*COMMAND, "wait"], stdin=subprocess.PIPE, start_new_session=True)
 child.wait()
 """
@@ -129,6 +136,7 @@ child.wait()
 def test_the_kernel_ends_it_with_its_worker(tmp_path: Path) -> None:
     """The standard input stays open here: this process holds it too."""
     held, writing = os.pipe()
+    os.write(writing, b"!")
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT.replace("subprocess.PIPE", str(held))],
         cwd=tmp_path,

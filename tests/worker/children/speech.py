@@ -1,10 +1,12 @@
 """What the scripts share: the job, and a voice."""
 
 import json
+import select
 import sys
 from pathlib import Path
 from typing import Any
 
+select.select([0], [], [])  # until the worker says that there is a job
 JOB: dict[str, Any] = json.loads(Path("job.json").read_text())
 
 
