@@ -41,6 +41,7 @@ class Place(_Part):
     sandbox: Mode = Mode.WARN
     memory_bytes: Annotated[int, Field(ge=0, description="of its own; 0: no limit")] = 0
     processes: Annotated[int, Field(ge=1, description="processes and threads of its user")] = 16384
+    traced: Annotated[bool, Field(description="whether the child says its steps")] = False
     runner_pid: Annotated[int, Field(description="the child ends when this is not its parent")]
 
     def write(self, folder: Path) -> None:
@@ -78,6 +79,7 @@ class Job(_Part):
     evidence: Annotated[EvidenceConfig | None, Field(description="null: not wanted")] = None
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: the child chooses")]
     limits: Limits
+    traced: Annotated[bool, Field(description="whether the child says its steps")] = False
     inputs: dict[Role, InputFacts]
 
     def write(self, folder: Path) -> None:

@@ -9,11 +9,12 @@ from worker.job import Place, may_use_gpu
 from worker.memory import job_memory
 
 
-def place_of(settings: Settings) -> Place:
+def place_of(settings: Settings, *, traced: bool = False) -> Place:
     """Of every child of this process."""
     return Place(
         device=settings.device,
         sandbox=settings.sandbox,
         memory_bytes=job_memory(settings, gpu=may_use_gpu(settings.device)),
+        traced=traced,
         runner_pid=os.getpid(),
     )
