@@ -51,6 +51,11 @@ from service.settings import Settings
 from service.storage import open_store
 from service.tracing import Tracing, open_tracing
 from service.uploads import endpoints as uploads
+from service.uploads.multipart import endpoints as multipart
+from service.uploads.multipart.completing import Completing
+from service.uploads.multipart.plan import MOST_PART
+from service.uploads.multipart.receiving import Receiving
+from service.uploads.multipart.service import Multiparts
 from service.uploads.spool import clean_spool
 from service.webhooks import endpoints as webhooks
 from service.webhooks.deliverer import Deliverer
@@ -97,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
         pages.router,
         reference.router,
         uploads.router,
+        multipart.router,
         defenses.router,
         models.router,
         names.router,
@@ -119,6 +125,7 @@ def _body_limits(settings: Settings) -> dict[str, int]:
     file = settings.max_upload_bytes
     return {
         "/v1/uploads": file,
+        "/v1/multipart-uploads/*/parts": MOST_PART,
         "/v1/defenses": 4 * file + 2 * settings.max_json_bytes,
         "/v1/models": settings.max_image_bytes,
         "/v1/names": settings.max_image_bytes,
@@ -134,6 +141,8 @@ def build(settings: Settings, registry: CollectorRegistry | None = None) -> Reso
     database.require_current_schema()
     store = observed(open_store(settings), StoreMetrics(registry))
     blobs = Blobs(database, store)
+    multiparts = Multiparts(settings, database, store, blobs)
+    receiving = Receiving(settings, database, store)
     return Resources(
         settings=settings,
         database=database,
@@ -142,6 +151,9 @@ def build(settings: Settings, registry: CollectorRegistry | None = None) -> Reso
         queue=Queue(create_celery(settings)),
         inference=Inference(settings, blobs),
         directory=Directory(database),
+        multiparts=multiparts,
+        receiving=receiving,
+        completing=Completing(database, store, blobs, multiparts, receiving),
         access=Access.of(settings, database),
         closing=threading.Event(),
         jobs=JobMetrics(registry),
@@ -237,6 +249,7 @@ def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], 
     def sweep() -> None:
         clean_spool(settings.spool_dir, older_than=settings.sweep_grace_seconds)
         sweeper.sweep()
+        resources.multiparts.sweep()
         reaper.sweep()
 
     return reap, sweep

@@ -26,9 +26,11 @@ from service.records import (
     DefenseRecord,
     InputRecord,
     ModelRecord,
+    MultipartRecord,
     UploadRecord,
 )
 from service.storage import Store
+from service.uploads.multipart.states import MultipartState
 
 log = structlog.get_logger()
 
@@ -44,9 +46,10 @@ class Blobs:
         self._database = database
         self._store = store
 
-    def keep(self, path: Path, sha256: str, *, tenant: str) -> str:
+    def keep(self, path: Path, sha256: str, *, tenant: str, move: bool = False) -> str:
         """Stores the file, or finds the same bytes already stored by this tenant (by another one,
-        the time that it takes would tell); returns the blob's id.
+        the time that it takes would tell); returns the blob's id. With ``move`` the file may be
+        gone afterwards.
 
         The caller refers to the id from a row of its own soon after (``sweep_grace_seconds``).
         """
@@ -58,12 +61,25 @@ class Blobs:
         with self._database.write() as session:
             blob.created_at = now(session)
             session.add(blob)
-        self._store.put(blob.key, path)
+        (self._store.take if move else self._store.put)(blob.key, path)
         with self._database.write() as session:
-            made_live = update(BlobRecord).where(BlobRecord.id == blob.id).values(live=True)
-            if session.execute(made_live).rowcount != 1:  # type: ignore[attr-defined]
-                raise UnavailableError("storing took too long and was given up; send it again")
+            self.settle(session, blob.id)
         return blob.id
+
+    def expect(self, session: Session, sha256: str, size: int, *, tenant: str) -> BlobRecord:
+        """The row of bytes that will be stored in parts; not live until ``settle``. Whoever asks
+        refers to it in the same transaction."""
+        blob = BlobRecord(id=new_id("blb"), tenant=tenant, sha256=sha256, size=size, live=False)
+        blob.created_at = now(session)
+        session.add(blob)
+        session.flush()
+        return blob
+
+    def settle(self, session: Session, blob_id: str) -> None:
+        """Makes bytes live that are stored. Raises UnavailableError when they were swept."""
+        made_live = update(BlobRecord).where(BlobRecord.id == blob_id).values(live=True)
+        if session.execute(made_live).rowcount != 1:  # type: ignore[attr-defined]
+            raise UnavailableError("storing took too long and was given up; send it again")
 
     def _share(self, tenant: str, sha256: str) -> str | None:
         with self._database.write() as session:
@@ -126,7 +142,14 @@ class Blobs:
             stale = session.scalars(select(BlobRecord.id).where(garbage)).all()
         swept = sum(self._forget(and_(BlobRecord.id == blob_id, garbage)) for blob_id in stale)
         swept += self._sweep_keys()
-        return swept + self._store.tidy(grace_seconds)
+        return swept + self._store.tidy(grace_seconds, keep=self._awaited())
+
+    def _awaited(self) -> set[str]:
+        """Handles of parts that are still to be joined; those begun after this are young."""
+        is_open = MultipartRecord.state == MultipartState.OPEN
+        query = select(MultipartRecord.handle).where(is_open)
+        with self._database.read() as session:
+            return {handle for handle in session.scalars(query) if handle}
 
     def _sweep_keys(self) -> int:
         swept = 0
@@ -156,6 +179,7 @@ class Blobs:
 def _is_referenced() -> ColumnElement[bool]:
     columns = (
         UploadRecord.blob_id,
+        MultipartRecord.blob_id,
         InputRecord.blob_id,
         ModelRecord.blob_id,
         ModelRecord.alarm_blob_id,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ulid import ULID
 
-Kind = Literal["def", "upl", "mdl", "blb", "key", "aud", "msg", "whs", "era"]
+Kind = Literal["def", "upl", "mdl", "blb", "key", "aud", "msg", "whs", "era", "mpu"]
 
 
 def new_id(kind: Kind) -> str:

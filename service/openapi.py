@@ -62,6 +62,8 @@ _SECONDS = {"schema": {"type": "integer", "minimum": 0}, "description": "seconds
 _LOCATION = {"schema": {"type": "string"}, "description": "where it is", "required": True}
 _HEADERS: dict[tuple[str, str], dict[str, Any]] = {
     ("create_upload", "201"): {"Location": _LOCATION},
+    ("begin_multipart", "201"): {"Location": _LOCATION},
+    ("complete_multipart", "201"): {"Location": _LOCATION},
     ("create_key", "201"): {"Location": _LOCATION},
     ("create_defense", "202"): {
         "Location": _LOCATION,

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from service.defenses.states import QueueName, Stage, Status
+from service.uploads.multipart.states import MultipartState
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -94,6 +95,43 @@ class UploadRecord(Record):
     created_at: Mapped[datetime]
     blob: Mapped[BlobRecord] = relationship(lazy="joined")
     __table_args__ = (Index(None, "tenant", "id"),)
+
+
+class MultipartRecord(Record):
+    """An upload in parts. While it is open it refers to a blob that is not live yet; once it is
+    complete, to the upload. ``handle``: what the store knows its parts by, from the first on."""
+
+    __tablename__ = "multipart_uploads"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(64))
+    state: Mapped[MultipartState] = mapped_column(String(16))
+    sha256: Mapped[str] = mapped_column(String(64))  # promised, of the whole
+    size: Mapped[int] = mapped_column(BigInteger)
+    part_size: Mapped[int] = mapped_column(BigInteger)
+    filename: Mapped[str | None]
+    handle: Mapped[str | None]
+    blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
+    upload_id: Mapped[str | None] = mapped_column(
+        ForeignKey("uploads.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    blob: Mapped[BlobRecord | None] = relationship(lazy="joined")
+    upload: Mapped[UploadRecord | None] = relationship(lazy="joined")
+    __table_args__ = (Index(None, "tenant", "id"),)
+
+
+class PartRecord(Record):
+    """A part that came through the service and is stored."""
+
+    __tablename__ = "multipart_parts"
+    multipart_id: Mapped[str] = mapped_column(
+        ForeignKey("multipart_uploads.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    tag: Mapped[str]  # the store's
 
 
 class DefenseRecord(Record):

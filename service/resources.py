@@ -21,6 +21,9 @@ from service.queue import Queue
 from service.retention.metrics import RemovalMetrics
 from service.settings import Settings
 from service.storage import Store
+from service.uploads.multipart.completing import Completing
+from service.uploads.multipart.receiving import Receiving
+from service.uploads.multipart.service import Multiparts
 
 ANONYMOUS = DEFAULT_TENANT
 """Whose everything is that is done without a key."""
@@ -39,6 +42,9 @@ class Resources:
     queue: Queue
     inference: Inference
     directory: Directory
+    multiparts: Multiparts
+    receiving: Receiving
+    completing: Completing
     access: Access
     closing: threading.Event
     jobs: JobMetrics

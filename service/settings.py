@@ -84,6 +84,12 @@ class Settings(BaseSettings):
 
     # Limits of a request
     max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
+    multipart_seconds: Annotated[
+        float, Field(ge=60, description="how long an upload in parts may take")
+    ] = 86_400.0
+    multipart_links: Annotated[
+        bool, Field(description="let clients send parts to the S3 server by presigned links")
+    ] = False
     max_json_bytes: Annotated[int, Field(ge=1024)] = 1 * MIB
     max_image_bytes: Annotated[int, Field(ge=1024)] = 20 * MIB
     max_tensor_bytes: Annotated[int, Field(ge=1024)] = 64 * MIB

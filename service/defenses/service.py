@@ -81,7 +81,9 @@ def _kept(resources: Resources, tenant: str, draft: Draft) -> Iterator[dict[Role
     kept: dict[Role, str] = {}
     try:
         for role, sent in draft.files.items():
-            kept[role] = resources.blobs.keep(sent.spooled.path, sent.spooled.sha256, tenant=tenant)
+            kept[role] = resources.blobs.keep(
+                sent.spooled.path, sent.spooled.sha256, tenant=tenant, move=True
+            )
         yield kept
     except BaseException:
         resources.blobs.release(list(kept.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 
@@ -19,13 +20,15 @@ class BodyLimit:
     """Stops reading a body at the limit of its path, whether it declares its length or not.
 
     FastAPI's own ``max_body_size`` answers ``text/plain`` when the length is declared.
-    ``limits`` maps path prefixes to bytes; the longest prefix counts.
+    ``limits`` maps path prefixes to bytes, ``*`` in one is any step of a path; the longest prefix
+    counts.
     """
 
     def __init__(self, app: ASGIApp, default: int, limits: Mapping[str, int]) -> None:
         self.app = app
         self._default = default
-        self._limits = sorted(limits.items(), key=lambda item: -len(item[0]))
+        longest_first = sorted(limits.items(), key=lambda item: -len(item[0]))
+        self._limits = [(_pattern(prefix), limit) for prefix, limit in longest_first]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,10 +42,14 @@ class BodyLimit:
         await self.app(scope, _counted(receive, limit), send)
 
     def _limit(self, path: str) -> int:
-        for prefix, limit in self._limits:
-            if path == prefix or path.startswith(f"{prefix}/"):
+        for pattern, limit in self._limits:
+            if pattern.match(path):
                 return limit
         return self._default
+
+
+def _pattern(prefix: str) -> re.Pattern[str]:
+    return re.compile(re.escape(prefix).replace(r"\*", "[^/]+") + r"(?:/|\Z)", re.DOTALL)
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

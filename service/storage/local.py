@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,9 @@ from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from service.errors import LostBlobError, UnavailableError
-from service.storage.base import CHUNK, StoredObject
-
-_PARTIAL = ".partial"
+from service.storage.base import CHUNK, Parts, StoredObject
+from service.storage.durable import fsync_folders
+from service.storage.local_parts import PARTIAL, LocalParts
 
 
 class LocalStore:
@@ -23,10 +24,11 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.parts: Parts = LocalParts(root)
 
     def put(self, key: str, path: Path) -> None:
         target = self._root / key
-        partial = self._root / f"{uuid4().hex}{_PARTIAL}"
+        partial = self._root / f"{uuid4().hex}{PARTIAL}"
         try:
             new = not target.parent.exists()
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -35,11 +37,25 @@ class LocalStore:
                 sink.flush()
                 os.fsync(sink.fileno())
             partial.replace(target)
-            _fsync_folders(target.parent, self._root if new else target.parent)
+            fsync_folders(target.parent, self._root if new else target.parent)
         except OSError as error:
             with suppress(OSError):  # the folder itself may be what is wrong
                 partial.unlink()
             raise UnavailableError(f"the store cannot be written: {error.strerror}") from error
+
+    def take(self, key: str, path: Path) -> None:
+        target = self._root / key
+        try:
+            new = not target.parent.exists()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            path.replace(target)
+            fsync_folders(target.parent, self._root if new else target.parent)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise UnavailableError(f"the store cannot be written: {error.strerror}") from error
+            self.put(key, path)  # it lies on another file system
 
     def read(self, key: str) -> Iterator[bytes]:
         try:
@@ -59,7 +75,7 @@ class LocalStore:
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         for path in sorted(self._root.rglob("*")):
             key = path.relative_to(self._root).as_posix()
-            if not key.startswith(prefix) or path.suffix == _PARTIAL:
+            if not key.startswith(prefix) or path.suffix == PARTIAL:
                 continue
             with suppress(FileNotFoundError):  # deleted meanwhile
                 status = path.stat()
@@ -67,8 +83,9 @@ class LocalStore:
                     modified = datetime.fromtimestamp(status.st_mtime, UTC)
                     yield StoredObject(key, status.st_size, modified)
 
-    def tidy(self, older_than: float) -> int:
-        return remove_stale(self._root, f"*{_PARTIAL}", older_than=older_than)
+    def tidy(self, older_than: float, keep: Collection[str] = ()) -> int:
+        kept = {f"{handle}{PARTIAL}" for handle in keep}
+        return remove_stale(self._root, f"*{PARTIAL}", older_than=older_than, keep=kept)
 
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:  # noqa: ARG002
         return None
@@ -89,34 +106,23 @@ def iter_chunks(source) -> Iterator[bytes]:  # type: ignore[no-untyped-def]  # n
             yield chunk
 
 
-def remove_stale(folder: Path, pattern: str, *, older_than: float) -> int:
-    """Removes files that nobody has written to for so many seconds: their process died. Returns
-    how many. By the clock of the file system, which on a shared one is not that of this machine.
+def remove_stale(
+    folder: Path, pattern: str, *, older_than: float, keep: Collection[str] = ()
+) -> int:
+    """Removes files that nobody has written to for so many seconds: their process died; but none
+    of the names in ``keep``. Returns how many. By the clock of the file system, which on a shared
+    one is not that of this machine.
     """
     if not folder.is_dir():
         return 0
-    with NamedTemporaryFile(dir=folder, suffix=_PARTIAL) as newest:
+    with NamedTemporaryFile(dir=folder, suffix=PARTIAL) as newest:
         cutoff = Path(newest.name).stat().st_mtime - older_than
     removed = 0
     for path in folder.glob(pattern):
+        if path.name in keep:
+            continue
         with suppress(FileNotFoundError):  # it was finished meanwhile
             if path.stat().st_mtime < cutoff:
                 path.unlink()
                 removed += 1
     return removed
-
-
-def _fsync_folders(folder: Path, last: Path) -> None:
-    """The folder and those around it, up to the last: a new one is an entry in the next."""
-    _fsync_folder(folder)
-    while folder != last:
-        folder = folder.parent
-        _fsync_folder(folder)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
 
-from service.errors import LostBlobError, UnavailableError
 from service.settings import Settings
-from service.storage.base import CHUNK, StoredObject
+from service.storage.base import CHUNK, Parts, StoredObject
+from service.storage.s3_errors import translated_errors
+from service.storage.s3_parts import S3Parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MISSING = {"NoSuchKey", "404", "NotFound"}
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20)
 
 
@@ -72,10 +69,14 @@ class S3Store:
         self._links = links
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.parts: Parts = S3Parts(client, bucket, self._prefix, links)
 
     def put(self, key: str, path: Path) -> None:
         with translated_errors():
             self._client.upload_file(str(path), self._bucket, self._prefix + key, Config=_TRANSFER)
+
+    def take(self, key: str, path: Path) -> None:
+        self.put(key, path)
 
     def read(self, key: str) -> Iterator[bytes]:
         with translated_errors():
@@ -96,7 +97,7 @@ class S3Store:
                     key = item["Key"].removeprefix(self._prefix)
                     yield StoredObject(key, item["Size"], item["LastModified"])
 
-    def tidy(self, older_than: float) -> int:
+    def tidy(self, older_than: float, keep: Collection[str] = ()) -> int:
         cutoff = datetime.now(UTC) - timedelta(seconds=older_than)
         pages = self._client.get_paginator("list_multipart_uploads").paginate(
             Bucket=self._bucket, Prefix=self._prefix
@@ -105,17 +106,10 @@ class S3Store:
         with translated_errors():
             for page in pages:
                 for begun in page.get("Uploads", []):
-                    if begun["Initiated"] < cutoff:
-                        aborted += self._abort(begun["Key"], begun["UploadId"])
+                    if begun["Initiated"] < cutoff and begun["UploadId"] not in keep:
+                        key = begun["Key"].removeprefix(self._prefix)
+                        aborted += self.parts.abandon(key, begun["UploadId"])
         return aborted
-
-    def _abort(self, key: str, upload_id: str) -> bool:
-        """Whether it was still there."""
-        try:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload_id)
-        except self._client.exceptions.NoSuchUpload:
-            return False
-        return True
 
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:
         if self._links is None:
@@ -130,22 +124,6 @@ class S3Store:
     def ping(self) -> None:
         with translated_errors():
             self._client.head_bucket(Bucket=self._bucket)
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """boto3's errors as ours; no key, endpoint or credential reaches the message."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        if code in _MISSING:
-            raise LostBlobError(f"not in the object store ({code})") from error
-        raise UnavailableError(f"the object store answered {code}") from error
-    except (BotoCoreError, S3UploadFailedError) as error:
-        raise UnavailableError(
-            f"the object store cannot be reached ({type(error).__name__})"
-        ) from error
 
 
 def iter_body(body: StreamingBody) -> Iterator[bytes]:

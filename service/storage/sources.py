@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 from service.errors import LostBlobError, SourceRefusedError, TooLargeError
 from service.settings import Settings
-from service.storage.s3 import iter_body, s3_client, translated_errors
+from service.storage.s3 import iter_body, s3_client
+from service.storage.s3_errors import translated_errors
 
 _URI = re.compile(
     r"s3://(?P<bucket>[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)/(?P<key>[^\x00-\x1f\x7f]+)"

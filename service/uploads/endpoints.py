@@ -64,7 +64,7 @@ async def create_upload(
 
 
 def _keep(resources: Resources, tenant: str, spooled: Spooled, filename: str | None) -> Upload:
-    blob_id = resources.blobs.keep(spooled.path, spooled.sha256, tenant=tenant)
+    blob_id = resources.blobs.keep(spooled.path, spooled.sha256, tenant=tenant, move=True)
     try:
         with resources.database.write() as session:
             quotas.require_room(session, tenant)
@@ -83,11 +83,17 @@ def _require_room(resources: Resources, tenant: str, nbytes: int) -> None:
 
 @router.get("", responses=responses())
 def list_uploads(
-    resources: ResourcesDep, tenant: TenantDep, limit: Limit = 20, after: After = None
+    resources: ResourcesDep,
+    tenant: TenantDep,
+    limit: Limit = 20,
+    after: After = None,
+    sha256: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="of these bytes only")
+    ] = None,
 ) -> Page[Upload]:
     """Uploads, newest first."""
     with resources.database.read() as session:
-        found, has_more = repository.page(session, tenant, after=after, limit=limit)
+        found, has_more = repository.page(session, tenant, after=after, limit=limit, sha256=sha256)
         return Page(data=[Upload.of(record) for record in found], has_more=has_more)
 
 

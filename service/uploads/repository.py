@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service.database import now
 from service.errors import NotFoundError
 from service.ids import new_id
-from service.records import UploadRecord
+from service.records import BlobRecord, UploadRecord
 
 
 def add(session: Session, *, tenant: str, blob_id: str, filename: str | None) -> UploadRecord:
@@ -63,12 +63,20 @@ def remove(session: Session, tenant: str, upload_id: str) -> str:
 
 
 def page(
-    session: Session, tenant: str, *, after: str | None, limit: int
+    session: Session,
+    tenant: str,
+    *,
+    after: str | None,
+    limit: int,
+    sha256: str | None = None,
 ) -> tuple[Sequence[UploadRecord], bool]:
     """Newest first; the records after the cursor, and whether more follow."""
     query = select(UploadRecord).where(UploadRecord.tenant == tenant)
     if after:
         query = query.where(UploadRecord.id < after)
+    if sha256:
+        same = BlobRecord.tenant == tenant, BlobRecord.sha256 == sha256  # as its index is made
+        query = query.join(UploadRecord.blob).where(*same)
     found = session.scalars(query.order_by(UploadRecord.id.desc()).limit(limit + 1)).all()
     return found[:limit], len(found) > limit
 

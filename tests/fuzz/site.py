@@ -80,12 +80,15 @@ def _fill(client: httpx.Client, model: str) -> dict[str, list[str]]:
     sent("PUT", "/v1/names/fuzzed", json={"model_id": model})
     sent("POST", "/v1/webhooks/secrets")
     uploads = [sent("POST", "/v1/uploads", content=b"%d" % n)["id"] for n in range(3)]
+    begun = {"size": 1 << 17, "sha256": 64 * "0", "part_size": 1 << 16}
+    multiparts = [sent("POST", "/v1/multipart-uploads", json=begun)["id"] for _ in range(3)]
     named = {"upload": uploads[0]}
     asked = {"model": named, "clean": named}
     defenses = [sent("POST", "/v1/defenses", json=asked)["id"] for _ in range(3)]
     sent("POST", f"/v1/defenses/{defenses[0]}/cancel")
     return {
         "upload_id": uploads,
+        "multipart_id": multiparts,
         "defense_id": defenses,
         "model_id": [model],
         "name": ["fuzzed", model],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class DyingStore:
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         return self._store.list(prefix)
 
-    def tidy(self, older_than: float) -> int:
-        return self._store.tidy(older_than)
+    def tidy(self, older_than: float, keep: Collection[str] = ()) -> int:
+        return self._store.tidy(older_than, keep)
 
     def presigned_url(self, key: str, *, filename: str, seconds: int) -> str | None:
         return self._store.presigned_url(key, filename=filename, seconds=seconds)

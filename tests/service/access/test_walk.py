@@ -30,6 +30,9 @@ from tests.service.defenses.conftest import DESCRIPTION, Worker
 IMAGE = {"headers": {"Content-Type": "image/png"}, "content": b"none"}
 BODIES: dict[str, dict[str, Any]] = {
     "create_upload": {"content": b"bytes"},
+    "begin_multipart": {"json": {"size": 2, "sha256": 64 * "0"}},
+    "put_part": {"content": b"by"},
+    "make_part_links": {"json": {"numbers": [1]}},
     "create_defense": {"json": {}},
     "create_key": {"json": {"name": "more", "scopes": ["read"]}},
     "put_name": {"json": {"model_id": "mdl_0"}},
@@ -44,12 +47,27 @@ BODIES: dict[str, dict[str, Any]] = {
 """What operations need to be asked at all."""
 
 LISTS = frozenset(
-    {"list_uploads", "list_defenses", "list_models", "list_names", "list_keys", "list_audit"}
+    {
+        "list_uploads",
+        "list_multiparts",
+        "list_defenses",
+        "list_models",
+        "list_names",
+        "list_keys",
+        "list_audit",
+    }
     | {"repository_index", "list_webhook_secrets", "list_erasures"}
 )
 """Operations that answer another tenant too, with what is its own."""
 MAKES = frozenset(
-    {"create_upload", "create_defense", "create_key", "put_name", "create_webhook_secret"}
+    {
+        "create_upload",
+        "begin_multipart",
+        "create_defense",
+        "create_key",
+        "put_name",
+        "create_webhook_secret",
+    }
     | {"put_retention", "create_erasure"}
 )
 """Operations that make something of the caller's own; nothing of another's can be named but in
@@ -70,6 +88,8 @@ def operations() -> dict[str, tuple[str, str]]:
 
 
 OPERATIONS = operations()
+COUNTED = frozenset({"version", "number"})
+"""Parameters that are small numbers, which may stand anywhere."""
 GUARDED = sorted(OPERATIONS.keys() - OPEN)
 
 
@@ -83,7 +103,7 @@ class Belongings:
         return re.sub(r"{(\w+)}", lambda found: self.ids[found[1]], OPERATIONS[operation][1])
 
     def seen_in(self, text: str) -> list[str]:
-        return [value for key, value in self.ids.items() if key != "version" and value in text]
+        return [value for key, value in self.ids.items() if key not in COUNTED and value in text]
 
 
 class Asked:
@@ -113,6 +133,7 @@ def asked(quiet_keys: Site, tmp_path_factory: pytest.TempPathFactory) -> Asked:
     key = add_key(quiet_keys.resources.database, OURS, Scope.ADMIN)
     with with_key(quiet_keys, key) as client:
         upload = client.post("/v1/uploads", content=b"ours").json()["id"]
+        begun = client.post("/v1/multipart-uploads", json={"size": 4, "sha256": 64 * "0"})
         named = {"upload": upload}
         request = {"model": named, "clean": named, "description": DESCRIPTION}
         defense = client.post("/v1/defenses", json=request).json()["id"]
@@ -126,6 +147,8 @@ def asked(quiet_keys: Site, tmp_path_factory: pytest.TempPathFactory) -> Asked:
         Belongings(
             {
                 "upload_id": upload,
+                "multipart_id": begun.json()["id"],
+                "number": "1",
                 "defense_id": defense,
                 "model_id": model,
                 "name": "our-signs",
@@ -258,7 +281,7 @@ def test_all_is_there_for_its_own_tenant(quiet_keys: Site, asked: Asked) -> None
     with with_key(quiet_keys, key) as client:
         listed = "".join(asked.by(client, operation).text for operation in sorted(LISTS))
         assert set(asked.belongings.seen_in(listed)) == {
-            value for name, value in asked.belongings.ids.items() if name != "version"
+            value for name, value in asked.belongings.ids.items() if name not in COUNTED
         }
         for operation in ("get_upload", "get_report", "get_model", "get_name", "get_key"):
             assert asked.by(client, operation).status_code == 200
@@ -296,7 +319,9 @@ def test_the_same_name_is_everybodys_own(
 
 
 def _absent(parameter: str) -> str:
-    return {"model_id": "mdl_0", "name": "nobodys", "version": "1"}.get(parameter, "xxx_0")
+    return {"model_id": "mdl_0", "name": "nobodys", "version": "1", "number": "1"}.get(
+        parameter, "xxx_0"
+    )
 
 
 def _body_without_path(response: httpx.Response) -> str:

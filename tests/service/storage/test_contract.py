@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,6 +52,33 @@ def test_putting_again_replaces(store: Store, make_file: MakeFile) -> None:
     store.put("key", make_file(b"first, and longer"))
     store.put("key", make_file(b"second"))
     assert content(store, "key") == b"second"
+
+
+def test_a_file_may_be_taken(store: Store, make_file: MakeFile) -> None:
+    data = bytes(range(256)) * 5000
+    path = make_file(data)
+    store.take("ab/key", path)
+    assert content(store, "ab/key") == data
+    path.unlink(missing_ok=True)
+    assert content(store, "ab/key") == data
+    assert [item.key for item in store.list()] == ["ab/key"]
+    with pytest.raises((UnavailableError, OSError)):
+        store.take("key", path)
+
+
+def test_a_file_on_another_file_system_is_copied(
+    tmp_path: Path, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, replace = LocalStore(tmp_path / "store"), Path.replace
+
+    def over_there(path: Path, target: Path) -> Path:
+        if path.parent != tmp_path / "store":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", over_there)
+    store.take("key", make_file(b"bytes"))
+    assert content(store, "key") == b"bytes"
 
 
 def test_an_empty_object(store: Store, make_file: MakeFile) -> None:
@@ -143,7 +171,7 @@ def test_a_folder_is_kept_before_what_lies_in_it(
 ) -> None:
     """A file whose folder is lost with the power is lost too."""
     kept: list[Path] = []
-    monkeypatch.setattr("service.storage.local._fsync_folder", kept.append)
+    monkeypatch.setattr("service.storage.durable.fsync_folder", kept.append)
     store = LocalStore(tmp_path)
     store.put("ab/digest/blob-1", make_file(b"x"))
     store.put("ab/digest/blob-2", make_file(b"x"))
