@@ -162,6 +162,8 @@ class DefenseRecord(Record):
     webhook_events: Mapped[list[str] | None] = mapped_column(JSON)
     fingerprint: Mapped[str | None] = mapped_column(String(64))  # of what made its model; succeeded
     answered_from: Mapped[str | None]  # the defense whose result this one was given
+    request_id: Mapped[str | None] = mapped_column(String(64))  # of the request that made it
+    traceparent: Mapped[str | None] = mapped_column(String(64))  # its place in a trace
     report_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     report: Mapped[BlobRecord | None] = relationship(lazy="joined")
     inputs: Mapped[list[InputRecord]] = relationship(

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.access import audit, quotas
+from service.access.callers import acting
 from service.blobs import blob_ids_of
 from service.defenses import idempotency, lifecycle, repeating, repository
 from service.defenses.drafts import Draft
@@ -22,6 +23,7 @@ from service.errors import ConflictError, InvalidRequestError, NotFoundError, Un
 from service.ids import new_id
 from service.records import DefenseRecord, InputRecord, UploadRecord
 from service.resources import Resources
+from service.tracing import current_traceparent
 from service.uploads import repository as uploads
 from service.webhooks import secrets
 
@@ -112,10 +114,19 @@ def _record(
         priority=request.priority,
         request=request.model_dump(mode="json", include=_KEPT),
         **_webhook(session, tenant, request),
+        **_origin(),
         inputs=[*filter(None, named), *sent],
         report=None,  # known, so that nobody asks the database
         model=None,
     )
+
+
+def _origin() -> dict[str, Any]:
+    act = acting.get()
+    return {
+        "request_id": act.request_id if act else None,
+        "traceparent": current_traceparent(),
+    }
 
 
 def _webhook(session: Session, tenant: str, request: DefenseRequest) -> dict[str, Any]:
