@@ -6,10 +6,20 @@ import ipaddress
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.deploy.kubernetes.reading import PROFILES, Manifests, labels, matches, of_kind, pods
+from tests.deploy.kubernetes.reading import (
+    PROFILES,
+    ROOT,
+    Manifests,
+    labels,
+    matches,
+    of_kind,
+    pods,
+)
 
 every_profile = pytest.mark.parametrize("manifests", PROFILES.values(), ids=PROFILES)
+SCRAPED = ROOT / "deploy/prometheus/prometheus.yml"
 DNS, DATABASE, BROKER, STORE, API = 53, 5432, 6379, 443, "http"
 
 
@@ -41,11 +51,12 @@ def ways_in(manifests: Manifests, pod: dict[str, Any]) -> set[str]:
 
 
 @every_profile
-def test_a_worker_reaches_what_it_needs_and_nobody_reaches_it(manifests: Manifests) -> None:
+def test_a_worker_reaches_what_it_needs_and_tells_metrics_at_most(manifests: Manifests) -> None:
     found = [pod for name, pod in pods(manifests).items() if "-worker-" in name]
     assert found
+    watched = {"metrics"} if of_kind(manifests, "PodMonitor") else set()
     for pod in found:
-        assert ways_in(manifests, pod) == set()
+        assert ways_in(manifests, pod) == watched
         assert ways_out(manifests, pod) == {DNS, DATABASE, BROKER, STORE}
 
 
@@ -79,3 +90,22 @@ def test_webhooks_go_to_public_addresses(manifests: Manifests) -> None:
     for address in ("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1"):
         assert any(ipaddress.ip_address(address) in network for network in closed)
     assert not any(ipaddress.ip_address("93.184.216.34") in network for network in closed)
+
+
+def test_what_watches_the_service_finds_its_pods_and_their_ports() -> None:
+    manifests = PROFILES["high-availability"]
+    jobs = {job["job_name"] for job in yaml.safe_load(SCRAPED.read_text())["scrape_configs"]}
+    found = of_kind(manifests, "PodMonitor")
+    assert {
+        monitor["spec"]["podMetricsEndpoints"][0]["relabelings"][0]["replacement"]
+        for monitor in found
+    } == jobs
+    for monitor in found:
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        selector = monitor["spec"]["selector"]
+        watched = [pod for pod in pods(manifests).values() if matches(selector, labels(pod))]
+        assert watched
+        for pod in watched:
+            (container,) = pod["spec"]["containers"]
+            assert endpoint["port"] in [port["name"] for port in container["ports"]]
+            assert endpoint["port"] in ways_in(manifests, pod)
