@@ -14,6 +14,7 @@ from service.database import SchemaError
 from service.logging import configure_logging
 from service.sandbox import check_sandbox
 from service.settings import Settings
+from service.tracing import TracingError
 
 USAGE = "usage: python -m worker [healthy]"
 
@@ -40,7 +41,7 @@ def _work(settings: Settings) -> int:
         with _leaving_when_told():
             check_sandbox(settings.sandbox)
             return run_worker(settings)
-    except (SandboxError, SchemaError) as error:
+    except (SandboxError, SchemaError, TracingError) as error:
         sys.stderr.write(f"{error}\n")
     except OperationalError:
         sys.stderr.write("the database of POLARIZER_DATABASE_URL cannot be reached\n")

@@ -12,44 +12,67 @@ from celery import Celery
 from celery.signals import setup_logging
 
 from service.database import Database
+from service.metrics.store import StoreMetrics, observed
 from service.queue import Queue, broker_queue, create_celery
 from service.settings import Settings
 from service.storage import open_store
+from service.tracing import Tracing, open_tracing
 from worker import input_cache
 from worker.input_cache import CachingBlobs
 from worker.leaving import set_when_told
+from worker.metrics import WorkerMetrics, served
+from worker.observing import Observer
 from worker.runner import Runner
 from worker.tasks import register
 from worker.workplace import BEAT_SECONDS, Workplace, open_workplace
 
 log = structlog.get_logger()
 
+TRACES_SECONDS = 2.0
+"""What the last spans may take at the end; a collector that is away must not keep us."""
+
 
 def run_worker(settings: Settings) -> int:
     """Works until it is told to stop; the exit status. Raises SchemaError when the database is not
-    migrated, OperationalError when there is none."""
+    migrated, OperationalError when there is none, TracingError when traces cannot be had."""
+    tracing, metrics = open_tracing(settings, "worker"), WorkerMetrics(settings.worker_concurrency)
     database = Database(settings.database, answer_seconds=settings.database_timeout_seconds)
     database.require_current_schema()
     celery = create_celery(settings)
     shutdown = threading.Event()
-    with open_workplace(settings.jobs_dir) as workplace, _beating(workplace):
+    with (
+        _closed(tracing),
+        served(metrics, settings),
+        open_workplace(settings.jobs_dir) as workplace,
+        _beating(workplace),
+    ):
         runner = Runner(
             settings,
             database,
             CachingBlobs(
                 database,
-                open_store(settings),
+                observed(open_store(settings), StoreMetrics(metrics.registry)),
                 workplace.folder / input_cache.FOLDER,
                 settings.input_cache_bytes,
             ),
             Queue(celery),
             workplace,
             shutdown=shutdown,
+            observer=Observer(metrics, tracing),
         )
-        register(celery, runner)
+        register(celery, runner, on_redelivery=metrics.redeliveries.inc)
         with set_when_told(shutdown, settings), _our_logging(), runner.spares.kept():
             log.info("worker_starts", worker=workplace.name, pid=os.getpid())
             return _consume(celery, settings)
+
+
+@contextmanager
+def _closed(tracing: Tracing) -> Iterator[None]:
+    """Exports the last spans at the end of the block."""
+    try:
+        yield
+    finally:
+        tracing.close(TRACES_SECONDS)
 
 
 def _consume(celery: Celery, settings: Settings) -> int:

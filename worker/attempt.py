@@ -22,11 +22,12 @@ from service.defenses.report import InputFacts, Role
 from service.defenses.states import Stage
 from service.records import DefenseRecord
 from service.settings import Settings
-from worker.events import DISK_FULL, FailedEvent
+from worker.events import DISK_FULL, Event, FailedEvent, LogEvent, StepEvent
 from worker.inputs import fetch_inputs
 from worker.job import ALARM_FILE, Job, Limits, may_use_gpu
 from worker.lease import LeaseKeeper
 from worker.memory import job_memory
+from worker.observing import Trail
 from worker.outcome import Failed, Outcome, Succeeded
 from worker.patience import AT_THE_END, patiently
 from worker.places import place_of
@@ -70,14 +71,16 @@ class Attempt:
         lease: Lease,
         keeper: LeaseKeeper,
         folder: Path,
+        trail: Trail,
         spare: Child | None = None,
     ) -> None:
         self._tools = tools
         self._lease = lease
         self._keeper = keeper
         self._folder = folder
+        self._trail = trail
         self._spare = spare
-        self._rows = EventRows(tools.database, lease)
+        self._rows = EventRows(tools.database, lease, on_stage=trail.stage)
         self._tenant: str
 
     def run(self) -> Outcome:
@@ -85,8 +88,10 @@ class Attempt:
         job = patiently(self._prepare, pause=self._keeper.pause)
         with self._child() as child:
             log.info("child_started", pid=child.pid, warm=self._spare is not None)
+            self._trail.child_started()
             child.begin()
             failure = self._supervised(child, Watch(child, self._folder, job.limits))
+        self._trail.child_ended(failure.code if failure else None)
         if failure is not None:
             return Failed(failure.code, failure.message)
         return self._store(job)
@@ -95,7 +100,7 @@ class Attempt:
         """The one that is ready in our folder, or a new one."""
         if self._spare is not None:
             return nullcontext(self._spare)
-        place = place_of(self._tools.settings)
+        place = place_of(self._tools.settings, traced=self._trail.recording)
         place.write(self._folder)
         gpu = may_use_gpu(place.device)
         return running(self._tools.command, self._folder, gpu=gpu)
@@ -107,7 +112,7 @@ class Attempt:
             self._rows.flush()
 
         try:
-            ending = supervise(child, on_event=self._rows.take, tick=tick)
+            ending = supervise(child, on_event=self._take, tick=tick)
             if ending.said is None and -ending.status in ENDED_WITH_WORKER:
                 self._keeper.pause(NOTICE_SECONDS)
             self._rows.flush()
@@ -121,6 +126,15 @@ class Attempt:
             if ending.failure.code == DISK_FULL:  # no fault of the job's
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return ending.failure
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case StepEvent():
+                self._trail.step(event)
+            case LogEvent():
+                self._trail.line(event)
+            case _:
+                self._rows.take(event)
 
     def _prepare(self) -> Job:
         with self._tools.database.read() as session:
@@ -144,6 +158,7 @@ class Attempt:
             evidence=request.get("evidence", EvidenceConfig()),
             device=self._tools.settings.device,
             limits=self._limits(facts),
+            traced=self._trail.recording,
             inputs=facts,
         )
         job.write(self._folder)

@@ -19,6 +19,7 @@ DISK_FULL = "disk-full"
 """The code of a failure that the job is not to blame for."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Moment = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 Code = Annotated[str, Field(pattern="^[a-z][a-z0-9-]{0,63}$")]
 
 
@@ -59,6 +60,25 @@ class MeasuredEvent(_Event):
     numbers: Numbers
 
 
+class StepEvent(_Event):
+    """A step within the stage has ended; its times are seconds since 1970. Said by the child of a
+    job whose trace is recorded."""
+
+    type: Literal["step"] = "step"
+    name: Code
+    began: Moment
+    ended: Moment
+
+
+class LogEvent(_Event):
+    """A line for the worker's log."""
+
+    type: Literal["log"] = "log"
+    level: Literal["info", "warning", "error"]
+    source: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,99}$")]
+    message: Text
+
+
 class SucceededEvent(_Event):
     """The last event: artefact and report are written."""
 
@@ -74,7 +94,9 @@ class FailedEvent(_Event):
 
 
 TerminalEvent = SucceededEvent | FailedEvent
-Event = StageEvent | ProgressEvent | WarningEvent | MeasuredEvent | TerminalEvent
+Event = (
+    StageEvent | ProgressEvent | WarningEvent | MeasuredEvent | StepEvent | LogEvent | TerminalEvent
+)
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 

@@ -29,7 +29,7 @@ from service.defenses.winback import AttackTest
 from service.logging import configure_logging
 from service.settings import Settings
 from worker.events import Event as ChildEvent
-from worker.events import FailedEvent
+from worker.events import FailedEvent, LogEvent, StepEvent
 from worker.job import Job, Limits, input_path, may_use_gpu
 from worker.places import place_of
 from worker.process import CHILD, running
@@ -131,6 +131,8 @@ def _run(job: Job, folder: Path, tell: Tell) -> FailedEvent | None:
         watch = Watch(child, folder, job.limits)
 
         def hear(event: ChildEvent) -> None:
+            if isinstance(event, LogEvent | StepEvent):  # for a service's operator
+                return
             data = event.model_dump(mode="json", exclude={"type"}, exclude_none=True)
             tell(event.type, data.get("numbers", data))
 

@@ -55,11 +55,17 @@ class EventRows:
     """
 
     def __init__(
-        self, database: Database, lease: Lease, *, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        lease: Lease,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        on_stage: Callable[[Stage], None] = lambda _stage: None,
     ) -> None:
         self._database = database
         self._lease = lease
         self._clock = clock
+        self._on_stage = on_stage
         self._waiting: list[_Row] = []
         self._written = 0
         self._doubtful: int | None = None
@@ -76,6 +82,7 @@ class EventRows:
         if self._progress is not None:  # the last word about the stage that ends
             self._waiting.append(self._progress)
         self._stage, self._progress = stage, None
+        self._on_stage(stage)
         columns: dict[str, Any] = {"stage": stage, "progress": BEGINS_AT[stage]}
         if stage is Stage.FETCHING:  # what an earlier attempt measured is forgotten
             columns["numbers"] = None

@@ -19,12 +19,14 @@ from service.blobs import Blobs
 from service.database import DATABASE_ERRORS, Database
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
+from service.defenses.origin import Origin, origin_of
 from service.defenses.states import QueueName
 from service.queue import Queue
 from service.settings import Settings
 from worker.attempt import Attempt, Tools
 from worker.inputs import InputError
 from worker.lease import LeaseKeeper, Stop, StoppedError
+from worker.observing import Observer, Trail
 from worker.outcome import Cancelled, Failed, GivenBack, Lost, Outcome
 from worker.patience import AT_THE_END, AWAY, patiently
 from worker.process import CHILD, Child
@@ -49,12 +51,14 @@ class Runner:
         *,
         shutdown: threading.Event,
         command: Sequence[str] = CHILD,
+        observer: Observer | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._queue = queue
         self._workplace = workplace
         self._shutdown = shutdown
+        self._observer = observer or Observer()
         self._tools = Tools(settings, database, blobs, command)
         self.spares = Spares(settings, workplace, command, settings.warm_children)
 
@@ -64,26 +68,33 @@ class Runner:
         if self._shutdown.is_set():
             return
         queue = queue or self._settings.queues[0]
-        lease = self._claim(queue)
-        if lease is None:
+        claimed = self._claim(queue)
+        self._observer.metrics.message("nothing" if claimed is None else "ran")
+        if claimed is None:
             log.info("nothing_to_run", woken_for=woken_for)
             return
+        lease, origin = claimed
         with (
             bound_contextvars(job_id=lease.defense_id, attempt=lease.attempt),
+            self._observer.attempt(lease, origin) as trail,
             self._keeper(lease) as keeper,
         ):
             log.info("attempt_started")
-            self._settle(lease, queue, self._outcome(lease, keeper))
+            outcome = self._outcome(lease, keeper, trail)
+            trail.ended(_name(outcome), getattr(outcome, "code", None))
+            trail.stage("settling")
+            self._settle(lease, queue, outcome)
 
-    def _claim(self, queue: QueueName) -> Lease | None:
+    def _claim(self, queue: QueueName) -> tuple[Lease, Origin] | None:
         try:
             with self._database.write() as session:
-                return lifecycle.claim_next(
+                lease = lifecycle.claim_next(
                     session,
                     queue,
                     worker=self._workplace.name,
                     seconds=self._settings.lease_seconds,
                 )
+                return None if lease is None else (lease, origin_of(session, lease.defense_id))
         except DATABASE_ERRORS as error:  # the reaper wakes us again
             log.warning("claim_failed", error=type(error).__name__)
             return None
@@ -97,10 +108,10 @@ class Runner:
             shutdown=self._shutdown,
         )
 
-    def _outcome(self, lease: Lease, keeper: LeaseKeeper) -> Outcome:
+    def _outcome(self, lease: Lease, keeper: LeaseKeeper, trail: Trail) -> Outcome:
         try:
             with self._berth(lease) as (folder, spare):
-                return Attempt(self._tools, lease, keeper, folder, spare).run()
+                return Attempt(self._tools, lease, keeper, folder, trail, spare).run()
         except StoppedError as stopped:
             return self._stopped(stopped.reason)
         except InputError as error:
@@ -149,7 +160,7 @@ class Runner:
         )
 
     def _settle(self, lease: Lease, queue: QueueName, outcome: Outcome) -> None:
-        name = type(outcome).__name__.lower()
+        name = _name(outcome)
         try:
             patiently(lambda: self._write(lease, outcome), pause=time.sleep, more=AT_THE_END)
         except LostLeaseError:
@@ -171,3 +182,7 @@ class Runner:
     def _write(self, lease: Lease, outcome: Outcome) -> None:
         with self._database.write() as session:
             outcome.write(session, lease)
+
+
+def _name(outcome: Outcome) -> str:
+    return type(outcome).__name__.lower()

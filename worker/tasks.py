@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -19,8 +20,11 @@ class Runs(Protocol):
     def run(self, woken_for: str, queue: QueueName | None) -> None: ...
 
 
-def register(celery: Celery, runner: Runs) -> None:
+def register(
+    celery: Celery, runner: Runs, *, on_redelivery: Callable[[], None] = lambda: None
+) -> None:
     """Has ``celery`` hand every message's id, and the queue that it came by, to ``runner``.
+    ``on_redelivery`` is called for one that the broker has delivered before.
 
     The message is acknowledged afterwards. One that comes twice, late, or for a defense that is
     gone does no harm, because the runner's claim takes a row once.
@@ -28,7 +32,10 @@ def register(celery: Celery, runner: Runs) -> None:
 
     @celery.task(name=RUN_DEFENSE, shared=False, acks_late=True, ignore_result=True, bind=True)
     def run_defense(self: Any, defense_id: object = None, *_more: object) -> None:  # noqa: ANN401
-        came_by = (self.request.delivery_info or {}).get("routing_key")
+        delivery = self.request.delivery_info or {}
+        came_by = delivery.get("routing_key")
+        if delivery.get("redelivered"):
+            on_redelivery()
         if isinstance(defense_id, str):
             runner.run(defense_id, queue_of(came_by))
         else:

@@ -69,6 +69,9 @@ class _Observed:
     def put(self, key: str, path: Path) -> None:
         self._stored(self._store.put, key, path)
 
+    def take(self, key: str, path: Path) -> None:
+        self._stored(self._store.take, key, path)
+
     def delete(self, key: str) -> None:
         call = self._call("delete")
         with active(call.span), call.counted():

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from worker.child import confinement
 from worker.child.failure import explain
-from worker.child.voice import Voice
+from worker.child.voice import LogVoice, Voice
 from worker.events import SucceededEvent, TerminalEvent
 from worker.job import Job, Place
 from worker.shortage import NO_MEMORY_TO_SAY
@@ -35,6 +35,7 @@ def run(load: Callable[[], Work]) -> NoReturn:
     try:
         voice = Voice(_take_stdout())
         logging.basicConfig(stream=sys.stderr, level=logging.INFO)
+        logging.getLogger().addHandler(LogVoice(voice))
         last = _last_event(load, voice)
         voice.say(last)
         sys.stderr.flush()
@@ -48,10 +49,15 @@ def _last_event(load: Callable[[], Work], voice: Voice) -> TerminalEvent:
     try:
         folder = Path.cwd()
         place = Place.read(folder)
+        voice.tells_steps = place.traced
+        voice.step("confine-files")
         told = confinement.begin(place, folder)
+        voice.step("load-torch")
         work = load()
         told.wait()
         job = Job.read(folder)
+        voice.tells_steps = job.traced
+        voice.step("confine-calls")
         confinement.finish(place, job.limits)
         work(job, folder, voice)
     except Exception as error:  # the outer edge: whatever it was, the runner is told

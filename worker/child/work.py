@@ -51,16 +51,20 @@ class Work:
         torch.manual_seed(self._job.config.seed)
 
         self._begin("validating")
+        self._voice.step("load-model")
         device = choose_device(self._job.device)
         source = load_classifier(input_path(self._folder, "model"), self._job.description)
+        self._voice.step("read-images")
         sets = ImageSets.read(self._job, self._folder, source.description)
         self._warn(sets.warnings())
         attacking.require_attackable(self._job, sets)
 
         self._begin("measuring")
+        self._voice.step("check-clean-set")
         clean_set = clean_check.check_clean(self._job, source, sets, device)
         self._warn(clean_check.warnings_of(clean_set))
         self._voice.say(MeasuredEvent(numbers=clean_check.numbers_of(clean_set)))
+        self._voice.step("measure-model")
         measured = measure_before(source.classifier, sets, device)
         before = measured.numbers.merged(clean_check.numbers_of(clean_set))
         self._voice.say(MeasuredEvent(numbers=before))
@@ -69,12 +73,17 @@ class Work:
         purification = self._purify(source, sets.clean.images, device)
 
         self._begin("evaluating")
+        self._voice.step("write-artefact")
         artefact, shipped = self._ship(purification, source, sets.clean.images)
+        self._voice.step("measure-artefact")
         repaired = measure_after(before, shipped.classifier, sets, device)
+        self._voice.step("attack")
         attack_tests = attacking.attacked(self._job, source, shipped, sets, device)
         after = repaired.numbers.merged(attacking.numbers_of(attack_tests))
         self._voice.say(MeasuredEvent(numbers=after))
+        self._voice.step("search-evidence")
         found = examined(self._job, source, shipped, sets, device, self._voice)
+        self._voice.step("write-report")
         written = report(
             self._job,
             source=source,
@@ -88,6 +97,7 @@ class Work:
             warnings=self._warnings,
             device=device,
         )
+        self._voice.step("calibrate-alarm")
         alarm = calibrated(self._folder, source, shipped, sets.held_out, device)
         labels, answers = sets.measured_on.labels, (measured.answers, repaired.answers)
         shown = {

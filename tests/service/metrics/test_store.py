@@ -50,6 +50,14 @@ def test_calls_are_counted_by_operation(
     assert value(registry, "operations_running") == 0
 
 
+def test_a_file_that_is_given_away_is_put_too(
+    store: Store, file: Path, registry: CollectorRegistry
+) -> None:
+    store.take("a/key", file)
+    assert value(registry, "operations_total", operation="put", outcome="ok") == 1
+    assert value(registry, "bytes_total", operation="put") == 3_000_000
+
+
 def test_the_rest_of_a_store_is_still_there(store: Store, file: Path) -> None:
     store.put("a/key", file)
     assert [found.key for found in store.list()] == ["a/key"]

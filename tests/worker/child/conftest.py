@@ -28,6 +28,9 @@ class FakeVoice:
     def say(self, event: Event) -> None:
         self.said.append(event)
 
+    def step(self, name: str) -> None:
+        """Not said: no trace is recorded."""
+
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.said if isinstance(event, kind)]
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Callable
 
 import pytest
 
-from worker.child.voice import BETWEEN_PROGRESS, Voice
-from worker.events import Event, ProgressEvent, StageEvent, SucceededEvent, parse
+from worker.child.voice import BETWEEN_PROGRESS, MOST_LETTERS, LogVoice, Voice
+from worker.events import (
+    Event,
+    LogEvent,
+    ProgressEvent,
+    StageEvent,
+    StepEvent,
+    SucceededEvent,
+    parse,
+)
 
 Heard = Callable[[], list[Event | None]]
 
@@ -65,3 +75,53 @@ def test_other_events_are_never_held_back(voice: Voice, pipe: tuple[int, int]) -
     for stage in stages:
         voice.say(stage)
     assert heard(pipe) == stages
+
+
+def test_a_step_ends_with_the_next_one_with_its_stage_and_with_the_work(
+    voice: Voice, pipe: tuple[int, int]
+) -> None:
+    voice.tells_steps = True
+    voice.step("load-model")
+    voice.step("read-images")
+    voice.say(StageEvent(stage="measuring"))
+    voice.step("measure-model")
+    voice.say(SucceededEvent())
+    said = heard(pipe)
+    names = [event.name if isinstance(event, StepEvent) else None for event in said]
+    assert names == ["load-model", "read-images", None, "measure-model", None]
+    assert all(event.began <= event.ended for event in said if isinstance(event, StepEvent))
+
+
+def test_without_a_trace_no_step_is_said(voice: Voice, pipe: tuple[int, int]) -> None:
+    voice.step("load-model")
+    voice.say(SucceededEvent())
+    assert heard(pipe) == [SucceededEvent()]
+
+
+def record(name: str, level: int, message: str, *arguments: object) -> logging.LogRecord:
+    return logging.LogRecord(name, level, "file.py", 1, message, arguments, sys.exc_info())
+
+
+def test_what_is_logged_is_said_without_an_exceptions_words(
+    voice: Voice, pipe: tuple[int, int]
+) -> None:
+    handler = LogVoice(voice)
+    handler.emit(record("polarizer.x", logging.WARNING, "%d images", 3))
+    try:
+        raise ValueError("a secret")
+    except ValueError:
+        handler.emit(record("no name!", logging.CRITICAL, "failed"))
+    handler.emit(record("polarizer", logging.INFO, "x" * 5000))
+    assert heard(pipe) == [
+        LogEvent(level="warning", source="polarizer.x", message="3 images"),
+        LogEvent(level="error", source="other", message="failed: ValueError"),
+        LogEvent(level="info", source="polarizer", message="x" * MOST_LETTERS),
+    ]
+
+
+def test_a_line_that_cannot_be_made_ends_nothing(
+    voice: Voice, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    LogVoice(voice).emit(record("polarizer", logging.INFO, "%d", "no number"))
+    assert heard(pipe) == []
+    assert "Logging error" in capsys.readouterr().err
