@@ -23,10 +23,14 @@ OnBytes = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FileBody:
-    """The bytes of a file as the whole body."""
+    """The bytes of a file as the whole body: all of them, or ``length`` from ``start`` on.
+    ``on_start`` is told whenever they are sent from the first again."""
 
     path: Path
     on_bytes: OnBytes | None = None
+    on_start: Callable[[], None] | None = None
+    start: int = 0
+    length: int | None = None
 
 
 @dataclass(frozen=True)

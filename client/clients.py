@@ -11,7 +11,7 @@ from client.calls import health, models
 from client.configuration import Configuration
 from client.endpoint import AnySender, Endpoint, Room
 from client.retries import Retries
-from client.rooms import Defenses, Keys, Models, Names, Tensors, Uploads, Webhooks
+from client.rooms import Defenses, Keys, Models, Multiparts, Names, Tensors, Uploads, Webhooks
 from client.sending import AsyncSender, Sender
 from client.tenant import Tenant
 
@@ -28,6 +28,7 @@ class _Everything(Room[AnySender]):
     def __init__(self, sender: AnySender) -> None:
         super().__init__(sender)
         self.uploads: Uploads[AnySender] = Uploads(sender)
+        self.multiparts: Multiparts[AnySender] = Multiparts(sender)
         self.defenses: Defenses[AnySender] = Defenses(sender)
         self.models: Models[AnySender] = Models(sender)
         self.names: Names[AnySender] = Names(sender)

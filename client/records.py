@@ -49,6 +49,31 @@ class Upload(Record):
     created_at: datetime
 
 
+class Multipart(Record):
+    """An upload in parts: ``part_count`` of ``part_size`` bytes each, the last what is left.
+    ``state``: open, completed, aborted, failed."""
+
+    id: str
+    state: str
+    size: int
+    sha256: str
+    filename: str | None
+    part_size: int
+    part_count: int
+    links: bool
+    upload_id: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+class KeptPart(Record):
+    """A part that the service has; ``size`` in bytes."""
+
+    number: int
+    size: int
+    sha256: str | None
+
+
 class Failure(Record):
     """Why a defense failed; branch on ``code``."""
 

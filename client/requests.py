@@ -55,7 +55,7 @@ def checked(call: Call[Any], answer: httpx.Response) -> httpx.Response:
 
 def _size(body: FileBody) -> int:
     try:
-        return body.path.stat().st_size
+        return body.path.stat().st_size if body.length is None else body.length
     except OSError as error:
         raise InputError(f"{body.path}: {error.strerror}") from error
 

@@ -7,6 +7,7 @@ from client.calls import defenses as defense_calls
 from client.calls import inference as inference_calls
 from client.calls import keys as key_calls
 from client.calls import models as model_calls
+from client.calls import multipart as multipart_calls
 from client.calls import uploads as upload_calls
 from client.calls import webhooks as webhook_calls
 from client.endpoint import AnySender, Endpoint, EventStream, Room
@@ -80,6 +81,18 @@ class Uploads(Room[AnySender]):
     all = Endpoint(_all_uploads)
     get = Endpoint(upload_calls.get)
     delete = Endpoint(upload_calls.delete)
+
+
+class Multiparts(Room[AnySender]):
+    """Uploads in parts, one call each; ``uploads.create`` makes them by itself."""
+
+    begin = Endpoint(multipart_calls.begin)
+    list = Endpoint(multipart_calls.list_)
+    get = Endpoint(multipart_calls.get)
+    parts = Endpoint(multipart_calls.parts)
+    put = Endpoint(multipart_calls.put)
+    complete = Endpoint(multipart_calls.complete)
+    abort = Endpoint(multipart_calls.abort)
 
 
 class Defenses(Room[AnySender]):

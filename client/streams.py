@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import httpx
 from anyio import to_thread
@@ -22,18 +24,32 @@ class FileStream(httpx.SyncByteStream, httpx.AsyncByteStream):
 
     def __init__(self, body: FileBody) -> None:
         self._body = body
+        self._left = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        with self._body.path.open("rb") as file:
-            while portion := file.read(PORTION):
+        with self._opened() as file:
+            while portion := self._portion(file):
                 yield portion
                 self._tell(portion)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with self._body.path.open("rb") as file:
-            while portion := await to_thread.run_sync(file.read, PORTION):
+        with self._opened() as file:
+            while portion := await to_thread.run_sync(self._portion, file):
                 yield portion
                 self._tell(portion)
+
+    def _opened(self) -> BinaryIO:
+        file = self._body.path.open("rb")
+        file.seek(self._body.start)
+        self._left = sys.maxsize if self._body.length is None else self._body.length
+        if self._body.on_start is not None:
+            self._body.on_start()
+        return file
+
+    def _portion(self, file: BinaryIO) -> bytes:
+        portion = file.read(min(PORTION, self._left))
+        self._left -= len(portion)
+        return portion
 
     def _tell(self, portion: bytes) -> None:
         if self._body.on_bytes is not None:

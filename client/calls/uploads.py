@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from client.call import Call, FileBody, OnBytes, nothing, record
@@ -12,7 +13,12 @@ ROOT = "/v1/uploads"
 
 
 def send(
-    path: Path, *, sha256: str, filename: str | None = None, on_bytes: OnBytes | None = None
+    path: Path,
+    *,
+    sha256: str,
+    filename: str | None = None,
+    on_bytes: OnBytes | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> Call[Upload]:
     """Sends a file once; other bytes than those of ``sha256`` are refused. Most callers want
     ``uploads.create``, which survives a broken connection."""
@@ -22,14 +28,17 @@ def send(
         record(Upload),
         params={"sha256": sha256, "filename": filename or path.name},
         headers={"content-type": "application/octet-stream"},
-        content=FileBody(path, on_bytes),
+        content=FileBody(path, on_bytes, on_start),
         repeatable=False,
     )
 
 
-def list_(*, limit: int = 20, after: str | None = None) -> Call[Page[Upload]]:
-    """Uploads, newest first."""
-    return Call("GET", ROOT, record(Page[Upload]), params=page_params(limit, after))
+def list_(
+    *, limit: int = 20, after: str | None = None, sha256: str | None = None
+) -> Call[Page[Upload]]:
+    """Uploads, newest first; ``sha256``: of these bytes only."""
+    params = {**page_params(limit, after), "sha256": sha256}
+    return Call("GET", ROOT, record(Page[Upload]), params=params)
 
 
 def get(upload_id: str) -> Call[Upload]:

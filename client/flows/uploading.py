@@ -9,9 +9,11 @@ from client.calls import uploads
 from client.downloads import digest_of
 from client.errors import ClientError, DigestError, InputError
 from client.flow import Flow, Pause, ask, work
+from client.flows.parts import Counter, Whole, begin, send_parts
 from client.records import Upload
 from client.retries import may_be_over
 
+PARTS_FROM = 64 << 20  # bytes
 ATTEMPTS = 4
 LOOKED_AT = 100
 FIRST_PAUSE = 1.0  # seconds; doubles
@@ -24,12 +26,17 @@ def upload(
     sha256: str | None = None,
     reuse: bool = True,
     on_bytes: OnBytes | None = None,
+    parts_from: int = PARTS_FROM,
+    part_size: int | None = None,
 ) -> Flow[Upload]:
     """Sends a file, whatever its size, in constant memory.
 
-    When the answer is lost, the file is looked for among the newest uploads before it is sent
-    again; with ``reuse`` it is looked for at once, so that what came through in an earlier run is
-    not sent anew. ``sha256``: what the file is expected to be. Raises DigestError, InputError.
+    From ``parts_from`` bytes on it goes in parts, and what broke off, also in an earlier run, is
+    gone on with. When the answer to a smaller file is lost, it is looked for among the newest
+    uploads before it is sent again; with ``reuse`` every file is looked for at once, so that what
+    came through in an earlier run is not sent anew. ``sha256``: what the file is expected to be.
+    ``part_size``: a wish, in bytes. ``on_bytes`` is told a negative number when bytes have to be
+    sent again. Raises DigestError, InputError.
     """
     source = Path(path)
     found = yield from work(lambda: checked_digest(source, sha256))
@@ -37,7 +44,23 @@ def upload(
         if on_bytes is not None:
             on_bytes(there.size)
         return there
-    call = uploads.send(source, sha256=found, filename=filename, on_bytes=on_bytes)
+    whole = Whole(source, found, source.stat().st_size, filename or source.name)
+    if whole.size >= parts_from:
+        begun = yield from begin(whole, resume=reuse, part_size=part_size)
+        if begun is not None:
+            return (yield from send_parts(whole, begun, on_bytes))
+    return (yield from _send(whole, on_bytes))
+
+
+def _send(whole: Whole, on_bytes: OnBytes | None) -> Flow[Upload]:
+    counter = Counter(on_bytes)
+    call = uploads.send(
+        whole.path,
+        sha256=whole.sha256,
+        filename=whole.filename,
+        on_bytes=counter.add,
+        on_start=counter.restart,
+    )
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return (yield from ask(call))
@@ -45,13 +68,13 @@ def upload(
             if not may_be_over(error) or attempt == ATTEMPTS:
                 raise
             yield Pause(FIRST_PAUSE * 2 ** (attempt - 1))
-            if there := (yield from _uploaded(found, source)):
+            if there := (yield from _uploaded(whole.sha256, whole.path)):
                 return there
     raise AssertionError  # the last attempt returns or raises
 
 
 def _uploaded(sha256: str, source: Path) -> Flow[Upload | None]:
-    page = yield from ask(uploads.list_(limit=LOOKED_AT))
+    page = yield from ask(uploads.list_(limit=LOOKED_AT, sha256=sha256))
     size = source.stat().st_size
     same = (item for item in page.data if item.sha256 == sha256 and item.size == size)
     return next(same, None)
