@@ -15,7 +15,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SECONDS = 840.0
+SECONDS = 1700.0
+
+PATIENCE = {
+    "POLARIZER_TIMEOUT": "600",
+    "POLARIZER_ENGINE_TIMEOUT_SECONDS": "600",
+    "POLARIZER_LEASE_SECONDS": "600",
+}
+"""A slow machine is no reason to fail."""
 
 _FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```[ \t]*$", re.DOTALL | re.MULTILINE)
 _SERVER = re.compile(r"(make|polarizer|\S+/polarizer) serve\s*(#.*)?")
@@ -126,6 +133,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
         "POLARIZER_PORT": "0",
         "POLARIZER_DEVICE": "cpu",
         "POLARIZER_SHUTDOWN_SECONDS": "1",
+        **PATIENCE,
         **changes,
     }
 

@@ -60,6 +60,7 @@ def test_the_commands_run(place: dict[str, str], tmp_path: Path, block: Block) -
 
 @needs_bash
 @needs_curl
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("guide", GUIDES)
 def test_the_guides_run(place: dict[str, str], tmp_path: Path, guide: str) -> None:
     """From the first to the last block."""
@@ -69,6 +70,7 @@ def test_the_guides_run(place: dict[str, str], tmp_path: Path, guide: str) -> No
 
 
 @needs_bash
+@pytest.mark.timeout(1800)
 def test_keys_are_rotated(tmp_path: Path) -> None:
     """In a service of its own, which asks for keys afterwards."""
     run("python -m service migrate", tmp_path, environment(tmp_path))

@@ -25,7 +25,7 @@ pytestmark = [
     needs_curl,
     pytest.mark.skipif(not shutil.which("make"), reason="make is not installed"),
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
 ]
 
 
