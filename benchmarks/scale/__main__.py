@@ -52,7 +52,7 @@ def _throughput(
     found = []
     for workers in (1, 4):
         with house(database, broker, options.cores) as made:
-            found.append(asdict(jobs.throughput(made, workers, 1.0 if options.quick else 4.0)))
+            found.append(asdict(jobs.throughput(made, workers, 1.0 if options.quick else 8.0)))
     return found
 
 
@@ -66,7 +66,7 @@ def _fairness(
 def _overhead(
     database: PostgresServer, broker: RedisServer, options: argparse.Namespace
 ) -> dict[str, Any]:
-    count = 3 if options.quick else 20
+    count = 5 if options.quick else 20
     found = {}
     for name, spares in (("warm", 1), ("cold", 0)):
         with house(database, broker, options.cores) as made:

@@ -12,7 +12,7 @@ from benchmarks.scale.desk import Desk, desk
 from benchmarks.scale.servers import House
 
 STUB_WORKER = (sys.executable, "-m", "benchmarks.scale.worker")
-ROUNDS = 15
+ROUNDS = 8
 """Jobs that each worker does one after the other."""
 
 PATIENCE = 600.0

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+import psutil
 
 from benchmarks.scale.desk import Desk, desk
 from benchmarks.scale.servers import House
@@ -19,6 +23,8 @@ from tests.worker import samples
 
 WORKER = (sys.executable, "-m", "worker")
 PATIENCE = 300.0
+LOADING, QUIET = 1.0, 2.5
+"""Seconds of processor that loading torch takes at least; seconds without any that tell its end."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,37 @@ def measured(house: House, *, jobs: int, spares: int) -> list[Overhead]:
     """One after the other, on a worker with so many children ready; the first one warms up."""
     request = samples.request(**samples.FAST) | {"evidence": None, "target_class": None}
     files = samples.inputs()
-    with desk(house) as at, house.workers(1, WORKER, {"POLARIZER_WARM_CHILDREN": str(spares)}):
-        found = [_one(at, request, files, done) for done in range(jobs + 1)]
+    more, found = {"POLARIZER_WARM_CHILDREN": str(spares)}, []
+    with desk(house) as at, house.workers(1, WORKER, more) as (worker,):
+        for done in range(jobs + 1):
+            if spares:
+                _await_warm(worker.pid)
+            found.append(_one(at, request, files, done))
     return found[1:]
+
+
+def _await_warm(worker: int) -> None:
+    """Returns when a child waits: it has worked, and works no more."""
+    seen, since, ends = -1.0, time.monotonic(), time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        taken = _taken(worker)
+        if taken != seen:
+            seen, since = taken, time.monotonic()
+        if taken > LOADING and time.monotonic() - since > QUIET:
+            return
+        time.sleep(0.2)
+    raise TimeoutError("no child has become warm")
+
+
+def _taken(worker: int) -> float:
+    """Seconds of processor that the worker's children have taken."""
+    taken = 0.0
+    for child in psutil.Process(worker).children():
+        with suppress(psutil.NoSuchProcess):
+            if any("worker.child" in word for word in child.cmdline()):
+                times = child.cpu_times()
+                taken += times.user + times.system
+    return taken
 
 
 def _one(at: Desk, request: dict[str, Any], files: dict[str, bytes], done: int) -> Overhead:
