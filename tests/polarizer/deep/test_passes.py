@@ -1,0 +1,46 @@
+"""What a batch learns from: its labels, or with few images the network as it came."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from polarizer.classifier import Classifier
+from polarizer.deep import StandInPasses, begin
+from polarizer.description import InputSpec
+from polarizer.images import LabelledImages
+from polarizer.optimisation import Phase
+from polarizer.perturbation import TriggerSearch
+
+CLASSES = 3
+SEARCH = TriggerSearch(1.0, 0.5, 1)
+
+
+def passes_with(images_a_class: int) -> tuple[StandInPasses, Classifier, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    count = images_a_class * CLASSES
+    pixels = torch.randint(0, 256, (count, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(count) % CLASSES
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))
+    spec = InputSpec(channels=1, height=8, width=8, mean=(0.0,), std=(1.0,))
+    classifier = Classifier(network, spec)
+    clean = LabelledImages(pixels, labels)
+    begun = begin(classifier, clean, SEARCH, CLASSES, batch_size=8, generator=generator)
+    return begun, classifier, clean.pixels(slice(0, 6)), labels[:6]
+
+
+@pytest.mark.parametrize(("images_a_class", "taught"), [(19, True), (20, False)])
+def test_few_images_are_taught_by_the_network_as_it_came(images_a_class: int, taught: bool) -> None:
+    passes, classifier, pixels, labels = passes_with(images_a_class)
+    answers = passes(classifier, pixels, labels, SEARCH, phase=Phase.TRAINING)
+    assert (answers.lesson is not None) == taught
+    if answers.lesson is not None:  # nothing was learned yet: the pupil is its teacher
+        assert torch.allclose(answers.lesson.logits, answers.clean, atol=1e-5)
+
+
+def test_checks_are_of_the_images_and_labels_themselves() -> None:
+    passes, classifier, pixels, labels = passes_with(4)
+    answers = passes(classifier, pixels, labels, SEARCH, phase=Phase.CHECK)
+    assert answers.lesson is None
+    assert torch.allclose(answers.clean, classifier(pixels), atol=1e-5)
