@@ -8,6 +8,7 @@ dies in between, another one goes on from what is written, and nothing is noted 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -30,6 +31,7 @@ from service.blobs import is_referenced
 from service.database import Database, now
 from service.defenses import lifecycle
 from service.defenses.states import Status
+from service.errors import LostBlobError
 from service.records import (
     AuditRecord,
     BlobRecord,
@@ -39,6 +41,7 @@ from service.records import (
     InputRecord,
     KeyRecord,
     ModelRecord,
+    MultipartRecord,
     TenantRecord,
     UploadRecord,
 )
@@ -78,6 +81,7 @@ class Eraser:
             return True
         if self._cancel(erasure.tenant):
             return False
+        self._abandon_parts(erasure.tenant)
         for table in _in_scope(erasure):
             while self._delete_some(erasure, table):
                 self._delete_bytes(erasure)
@@ -94,6 +98,17 @@ class Eraser:
                 lifecycle.request_cancel(session, record)
                 running += not Status(record.status).is_terminal
         return running
+
+    def _abandon_parts(self, tenant: str) -> None:
+        """Of uploads that are under way: the store knows them by their rows alone."""
+        begun = MultipartRecord.tenant == tenant, MultipartRecord.handle.is_not(None)
+        query = select(MultipartRecord).where(*begun, MultipartRecord.blob_id.is_not(None))
+        with self._database.read() as session:
+            found = session.scalars(query).unique().all()
+        for record in found:
+            if record.blob is not None and record.handle is not None:
+                with suppress(LostBlobError):
+                    self._store.parts.abandon(record.blob.key, record.handle)
 
     def _delete_some(self, erasure: ErasureRecord, table: Table) -> int:
         with self._database.write() as session:

@@ -27,6 +27,7 @@ from service.records import (
     ErasureRecord,
     IdempotencyRecord,
     KeyRecord,
+    MultipartRecord,
     UploadRecord,
 )
 from service.resources import Resources
@@ -34,6 +35,7 @@ from service.retention import certificates, copies, endpoints, leaving, owned
 from service.retention.erasing import OPERATION, Eraser
 from service.settings import Settings
 from service.storage.base import StoredObject
+from service.uploads.multipart.states import MultipartState
 from tests.service.access.conftest import MakeKey, add_key, with_key
 from tests.service.access.conftest import make_key as make_key  # the fixture
 from tests.service.conftest import Site
@@ -253,6 +255,30 @@ def test_a_blob_of_before_there_were_tenants_goes_to_who_needs_it(shelf: Shelf) 
     assert shelf.contents() == {b"old"}
     with shelf.resources.database.read() as session:
         assert session.scalars(select(BlobRecord.tenant)).all() == [OTHERS]
+
+
+def test_parts_of_an_upload_under_way_go_too(shelf: Shelf) -> None:
+    store, database = shelf.resources.store, shelf.resources.database
+    with database.write() as session:
+        blob = shelf.resources.blobs.expect(session, 64 * "0", 8, tenant=ACME)
+        handle = store.parts.begin(blob.key)
+        session.add(
+            MultipartRecord(
+                id="mpu_x",
+                tenant=ACME,
+                state=MultipartState.OPEN,
+                sha256=64 * "0",
+                size=8,
+                part_size=4,
+                handle=handle,
+                blob_id=blob.id,
+                created_at=moment(0),
+                expires_at=moment(-1),
+            )
+        )
+    assert eraser(shelf).advance(ask(shelf))
+    assert left(shelf) == {"tenants": 1, "audit": 1}
+    assert store.parts.abandon(blob.key, handle) is False, "nothing was left to be removed"
 
 
 def test_nobody_is_erased_by_mistake(shelf: Shelf) -> None:
