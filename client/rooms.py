@@ -121,6 +121,9 @@ class Models(Room[AnySender]):
     get = Endpoint(model_calls.get_model)
     delete = Endpoint(model_calls.delete_model)
     switch_alarm = Endpoint(model_calls.switch_alarm)
+    report = Endpoint(model_calls.report)
+    report_file = Endpoint(model_calls.report_file)
+    signature = Endpoint(model_calls.signature)
     download = Endpoint(download)
 
 

@@ -26,6 +26,7 @@ from service.database import Database, SchemaError
 from service.embedded import WorkerProcess, worker_command
 from service.errors import ServiceError
 from service.logging import configure_logging
+from service.models import signing
 from service.retention import commands as retention
 from service.sandbox import check_sandbox
 from service.server import Server, address, listen
@@ -112,6 +113,7 @@ def _require_startable(settings: Settings) -> None:
     """Raises what the application would raise when it starts, where it can still be told well."""
     build(settings).database.dispose()
     check_sandbox(settings.sandbox)
+    signing.require_usable(settings.signing_key)
 
 
 def _serve(settings: Settings, worker: WorkerProcess | None) -> None:

@@ -136,6 +136,13 @@ class Settings(BaseSettings):
         Field(description="host or host:port that may be private and spoken to by http"),
     ] = ()
 
+    # Signatures
+    signing_key: Annotated[
+        Path | None,
+        BeforeValidator(_none_if_empty),
+        Field(description="PEM file of an elliptic private key that models are signed with"),
+    ] = None
+
     # Jobs
     device: Annotated[str, Field(description="cpu, cuda, cuda:1; empty: chosen by the child")] = ""
     queues: Annotated[

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from client.call import Call, nothing, record
+from client.calls.documents import Document, document
 from client.calls.paging import page_params
 from client.errors import InputError
 from client.records import Defense, Event, Page, Report, Status
@@ -122,20 +120,6 @@ def report(defense_id: str) -> Call[Report]:
     return Call("GET", f"{ROOT}/{defense_id}/report", record(Report))
 
 
-@dataclass(frozen=True)
-class Document:
-    """Bytes, and what they are."""
-
-    media_type: str
-    content: bytes
-
-
 def report_file(defense_id: str, *, media_type: str = "application/json") -> Call[Document]:
     """The report as the service sends it, in this form if it has it."""
-    headers = {"accept": media_type}
-    return Call("GET", f"{ROOT}/{defense_id}/report", _document, headers=headers)
-
-
-def _document(answer: httpx.Response) -> Document:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Document(kind, answer.content)
+    return document(f"{ROOT}/{defense_id}/report", media_type)

@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from client.call import Call, Part, nothing, record
+from client.calls.documents import Document, document
 from client.calls.paging import page_params
 from client.errors import InputError
-from client.records import Model, Name, Page, Predictions, ShortName
+from client.records import Model, Name, Page, Predictions, Report, ShortName
 
 MODELS = "/v1/models"
 NAMES = "/v1/names"
@@ -36,6 +37,23 @@ def delete_model(model_id: str) -> Call[None]:
 def switch_alarm(model_id: str, *, on: bool) -> Call[Model]:
     """Whether predictions say what the model as it came answers too."""
     return Call("PUT", f"{MODELS}/{model_id}/alarm", record(Model), json={"on": on})
+
+
+def report(model_id: str) -> Call[Report]:
+    """What the defense that made the model measured, before and after."""
+    return Call("GET", f"{MODELS}/{model_id}/report", record(Report))
+
+
+def report_file(model_id: str, *, media_type: str = "application/json") -> Call[Document]:
+    """The same as the service sends it, in this form if it has it: ``text/html``, a model card
+    (``text/markdown``), a bill of materials (``application/vnd.cyclonedx+json``)."""
+    return document(f"{MODELS}/{model_id}/report", media_type)
+
+
+def signature(model_id: str) -> Call[Document]:
+    """``model.sig``: the operator's signature over the model and its report, which
+    ``model_signing verify key`` checks. NotFoundError where the operator signs nothing."""
+    return document(f"{MODELS}/{model_id}/signature", "*/*")
 
 
 def predict(model: str, images: Sequence[Image] | Image, *, top: int = 5) -> Call[Predictions]:

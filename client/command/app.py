@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from client.command import defending, examining, gating, jobs, keys, models, purifying, starting
+from client.command import (
+    defending,
+    examining,
+    gating,
+    jobs,
+    keys,
+    models,
+    purifying,
+    reporting,
+    starting,
+)
 from client.command.base import Given, Session
 from client.command.leaving import register as register_leaving
 from client.command.screen import Screen
@@ -71,6 +81,7 @@ def options(
 
 defending.register(app)
 jobs.register(app)
+reporting.register(app)
 models.register(app)
 gating.register(app)
 keys.register(app)

@@ -1,8 +1,7 @@
-"""``polarizer status``, ``watch``, ``cancel``, ``delete``, ``report``: what became of a defense."""
+"""``polarizer status``, ``watch``, ``cancel``, ``delete``: what became of a defense."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +9,10 @@ import typer
 
 from client.command.base import command, session_of
 from client.command.following import OnInterrupt, follow
-from client.command.outputs import HTML, keep_results, write_file
+from client.command.outputs import keep_results
 from client.command.progress import Silent
 from client.command.screen import Screen
-from client.command.views import show_defense, show_defenses, show_report
-from client.errors import InputError
+from client.command.views import show_defense, show_defenses
 from client.flows.waiting import require_success
 from client.records import Event, Status
 
@@ -30,8 +28,6 @@ def register(app: typer.Typer) -> None:
     )
     command(app, "cancel", examples="polarizer cancel def_01…")(cancel)
     command(app, "delete", examples="polarizer delete def_01…")(delete)
-    examples = "polarizer report def_01…\npolarizer report def_01… --out report.html"
-    command(app, "report", examples=examples)(report)
 
 
 def status(
@@ -119,27 +115,3 @@ def delete(context: typer.Context, defense_id: DefenseId) -> None:
         session.screen.result("deleted", {"id": defense_id})
     else:
         session.screen.line(f"{defense_id} is forgotten")
-
-
-def report(
-    context: typer.Context,
-    defense_id: DefenseId,
-    out: Annotated[
-        Path | None, typer.Option(help="write it to a file: .json, or .html where it is offered")
-    ] = None,
-) -> None:
-    """Show what was measured, before and after. With --json: the report as the service has it."""
-    session = session_of(context)
-    screen = session.screen
-    with session.service() as service:
-        if out is not None:
-            wanted = HTML if out.suffix.lower() in (".html", ".htm") else "application/json"
-            document = service.defenses.report_file(defense_id, media_type=wanted)
-            if document.media_type != wanted:
-                raise InputError(f"this service has no report as {wanted}; try --out report.json")
-            write_file(out, document.content)
-            screen.say(f"report: {out}")
-        elif screen.as_json:
-            sys.stdout.buffer.write(service.defenses.report_file(defense_id).content + b"\n")
-        else:
-            show_report(screen, service.defenses.report(defense_id))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from client.command.base import command, group, session_of
+from client.command.outputs import write_file
 from client.command.progress import in_bytes
 from client.command.screen import Screen, percent
 from client.command.views import moment, show_model, show_models
@@ -36,6 +37,7 @@ def _register_models(app: typer.Typer) -> None:
     command(below, "download", examples="polarizer models download mdl_01… model.safetensors")(
         download
     )
+    command(below, "signature", examples="polarizer models signature mdl_01… model.sig")(signature)
     command(below, "alarm", examples="polarizer models alarm mdl_01… --off")(alarm)
     command(below, "delete", examples="polarizer models delete mdl_01…")(delete_model)
 
@@ -136,6 +138,18 @@ def download(
     session = session_of(context)
     with session.service() as service:
         service.models.download(model_id, path)
+    _done(session.screen, "file", {"path": str(path)}, str(path))
+
+
+def signature(
+    context: typer.Context,
+    model_id: ModelId,
+    path: Annotated[Path, typer.Argument(metavar="[FILE]")] = Path("model.sig"),
+) -> None:
+    """Download the operator's signature over a model and its report, where models are signed."""
+    session = session_of(context)
+    with session.service() as service:
+        write_file(path, service.models.signature(model_id).content)
     _done(session.screen, "file", {"path": str(path)}, str(path))
 
 

@@ -58,6 +58,8 @@ RULES: dict[str, Rule] = {
     # Models and names
     "list_models": _reads(Scope.READ),
     "get_model": _reads(Scope.READ),
+    "get_model_report": _reads(Scope.READ),
+    "get_signature": _reads(Scope.READ),
     "download_model": _reads(Scope.READ),
     "switch_alarm": _changes(Scope.DEFEND),
     "delete_model": _changes(Scope.DEFEND),

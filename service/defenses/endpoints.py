@@ -49,12 +49,6 @@ _EVENT_STREAM: dict[int | str, dict[str, Any]] = {
     },
     204: {"description": "the defense has ended and has no event after Last-Event-ID"},
 }
-_REPORT_PAGE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "the report, in the form that Accept asks for",
-        "content": {media: {"schema": {"type": "string"}} for media in reports.FORMS},
-    },
-}
 
 
 @router.post(
@@ -178,24 +172,16 @@ def delete_defense(defense_id: str, resources: ResourcesDep, tenant: TenantDep) 
 
 
 @router.get(
-    "/{defense_id}/report", response_model=Report, responses=_REPORT_PAGE | responses(404, 409)
+    "/{defense_id}/report",
+    response_model=Report,
+    responses=reports.FORM_RESPONSES | responses(404, 409),
 )
 def get_report(
     defense_id: str,
     resources: ResourcesDep,
     tenant: TenantDep,
-    accept: Annotated[str, Header(max_length=1000)] = "application/json",
+    accept: reports.Accept = "application/json",
 ) -> Response:
     """Everything that was measured, before and after, and what it belongs to. By `Accept`: JSON, a
     page that needs nothing else, a model card, or a CycloneDX bill of materials."""
-    found = service.report(resources, tenant, defense_id)
-    media = reports.preferred(accept, reports.OFFERED)
-    if media == reports.JSON:
-        return Response(found, media_type=media, headers={"Vary": "Accept"})
-    form = reports.FORMS[media]
-    headers = {
-        "Content-Disposition": f'inline; filename="{defense_id}.{form.extension}"',
-        "Vary": "Accept",
-        **form.headers,
-    }
-    return Response(form.make(reports.read(found)), media_type=media, headers=headers)
+    return reports.answer(service.report(resources, tenant, defense_id), accept, defense_id)

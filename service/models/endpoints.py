@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
+from service import reports
 from service.access.guard import Guarded
-from service.models import repository, service
+from service.defenses.report import Report
+from service.models import repository, service, signing
 from service.models.schemas import AlarmSwitch, Model
 from service.pagination import After, Limit, Page
 from service.problems import responses
@@ -41,6 +44,14 @@ _FILE: dict[int | str, dict[str, Any]] = {
     },
 }
 
+_SIGNATURE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "a Sigstore bundle, `model.sig`",
+        "headers": {"Content-Disposition": _FILE_HEADERS["Content-Disposition"]},
+        "content": {signing.MEDIA_TYPE: {"schema": {"type": "object"}}},
+    },
+}
+
 
 @router.get("", responses=responses())
 def list_models(
@@ -53,8 +64,13 @@ def list_models(
 
 
 @router.get("/{model_id}", responses=responses(404))
-def get_model(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> Model:
-    """One model."""
+def get_model(
+    model_id: str, response: Response, resources: ResourcesDep, tenant: TenantDep
+) -> Model:
+    """One model. Where models are signed, `Link` (`rel="describedby"`) leads to its signature."""
+    if resources.settings.signing_key is not None:
+        target = f"/v1/models/{quote(model_id, safe='')}/signature"
+        response.headers["Link"] = f'<{target}>; rel="describedby"; type="{signing.MEDIA_TYPE}"'
     with resources.database.read() as session:
         return Model.of(repository.get(session, tenant, model_id))
 
@@ -95,6 +111,35 @@ def download_model(
         media_type=MEDIA_TYPE,
         headers=service.headers(record),
     )
+
+
+@router.get(
+    "/{model_id}/report",
+    response_model=Report,
+    responses=reports.FORM_RESPONSES | responses(404, 409),
+)
+def get_model_report(
+    model_id: str,
+    resources: ResourcesDep,
+    tenant: TenantDep,
+    accept: reports.Accept = "application/json",
+) -> Response:
+    """The report of the defense that made the model, in the same forms; a model card
+    (`text/markdown`) and a CycloneDX bill of materials are among them. It goes with the
+    defense."""
+    found = service.report(resources, tenant, model_id)
+    return reports.answer(found, accept, model_id)
+
+
+@router.get("/{model_id}/signature", response_class=Response, responses=responses(404) | _SIGNATURE)
+def get_signature(model_id: str, resources: ResourcesDep, tenant: TenantDep) -> Response:
+    """The operator's signature over the model's file (as `model.safetensors`) and its report as
+    JSON (as `report.json`), for `model_signing verify key`. Made anew each time; 404 where the
+    operator signs nothing."""
+    found = service.signature(resources, tenant, model_id)
+    disposition = f'attachment; filename="{signing.SIGNATURE_FILE}"'
+    headers = {"Content-Disposition": disposition}
+    return Response(found, media_type=signing.MEDIA_TYPE, headers=headers)
 
 
 @router.delete("/{model_id}", status_code=204, responses=responses(404, 409))

@@ -9,10 +9,12 @@ from itertools import chain
 from service.access import audit
 from service.blobs import Blobs
 from service.database import Database
-from service.errors import ConflictError
-from service.models import repository
+from service.defenses import service as defenses
+from service.errors import ConflictError, NotFoundError
+from service.models import repository, signing
 from service.names import service as names
-from service.records import BlobRecord, ModelRecord
+from service.records import BlobRecord, DefenseRecord, ModelRecord
+from service.resources import Resources
 
 LINK_SECONDS = 300
 
@@ -58,6 +60,34 @@ def _last_when_verified(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield held
         held = chunk
     yield held
+
+
+def report(resources: Resources, tenant: str, model_id: str) -> bytes:
+    """The report of the defense that made the model, as JSON. Raises NotFoundError, also where
+    that was forgotten; LostBlobError."""
+    with resources.database.read() as session:
+        defense_id = repository.get(session, tenant, model_id).defense_id
+    if defense_id is None:
+        raise NotFoundError("the defense that made this model was deleted, and its report with it")
+    return defenses.report(resources, tenant, defense_id)
+
+
+def signature(resources: Resources, tenant: str, model_id: str) -> bytes:
+    """Over the model's file, and over the report as JSON as long as it is there. Raises
+    NotFoundError, also where nothing is signed."""
+    with resources.database.read() as session:
+        record = repository.get(session, tenant, model_id)
+        digests = {signing.MODEL_FILE: record.blob.sha256}
+        if record.defense_id is not None:
+            defense = session.get_one(DefenseRecord, record.defense_id)
+            if defense.report is not None:
+                digests[signing.REPORT_FILE] = defense.report.sha256
+    key = resources.settings.signing_key
+    if key is None:
+        raise NotFoundError(
+            "this service signs no models: its operator has not set POLARIZER_SIGNING_KEY"
+        )
+    return signing.signed(key, model_id, digests)
 
 
 def set_alarm(database: Database, tenant: str, model_id: str, *, on: bool) -> ModelRecord:

@@ -37,6 +37,9 @@ def test_a_defense_has_a_report_and_a_model(
     assert b'"schema_version"' in service.defenses.report_file(defended.id).content
     assert defended.model_id
     model = service.models.get(defended.model_id)
+    assert service.models.report(model.id) == report
+    card = service.models.report_file(model.id, media_type="text/markdown")
+    assert (card.media_type, card.content[:3]) == ("text/markdown", b"---")
     path = service.models.download(model.id, tmp_path / "new" / "purified.safetensors")
     assert digest_of(path) == model.sha256
     assert list(path.parent.iterdir()) == [path]

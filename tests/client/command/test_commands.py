@@ -103,6 +103,20 @@ def test_report(at: Run, defended: Defense, tmp_path: Path) -> None:
     assert json.loads(path.read_text())["defense_id"] == defended.id
 
 
+def test_the_forms_of_a_report(at: Run, defended: Defense, tmp_path: Path) -> None:
+    page, card, bom = (tmp_path / name for name in ("page", "card", "bom"))
+    assert at("report", defended.id, "--html", page, "--card", card, "--bom", bom).code == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert card.read_text().startswith("---\npipeline_tag:")
+    assert json.loads(bom.read_text())["bomFormat"] == "CycloneDX"
+    model = str(defended.model_id)
+    for name, same in (("again.HTML", page), ("again.md", card), ("again.cdx.json", bom)):
+        assert at("report", model, "--out", tmp_path / name).code == 0
+        assert (tmp_path / name).read_bytes() == same.read_bytes()
+    assert at("report", model).out == at("report", defended.id).out
+    assert at("report", "mdl_none").code == 3
+
+
 def test_models(at: Run, defended: Defense, tmp_path: Path) -> None:
     model = str(defended.model_id)
     assert model in at("models").out
