@@ -36,7 +36,7 @@ INSERT INTO blobs (id, tenant, sha256, size, live, created_at)
 INSERT INTO defenses (id, tenant, status, progress, request, attempt, created_at, enqueued_at,
                       started_at, finished_at, event_count, priority, queue)
     SELECT 'def_' || lpad(i::text, 26, '0'), 'tenant-' || i % {TENANTS},
-           CASE WHEN i > :rows - {QUEUED} THEN 'queued' WHEN i % 97 = 0 THEN 'failed'
+           CASE WHEN i > :rows - {QUEUED} THEN 'queued' WHEN i / {TENANTS} % 2 = 0 THEN 'failed'
                 ELSE 'succeeded' END,
            1, '{{"config": {{}}, "description": null, "target_class": null}}', 1,
            now() - interval '1 year' + i * interval '20 seconds', now(),
