@@ -15,6 +15,7 @@ from benchmarks.scale.figures import figures, table
 
 PAGE = Path("docs/benchmarks/scale.md")
 RESULTS = Path("benchmarks/results/scale.json")
+PARTS = ("throughput", "overhead", "creates", "rows", "fairness")
 INTRODUCTION = """\
 # Throughput, overhead, fairness
 
@@ -77,10 +78,17 @@ def written(results: Mapping[str, Any]) -> str:
         "## Figures",
         "",
         *table(figures(results)),
+        *_lacking(results),
         "",
         REMARKS.rstrip(),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _lacking(results: Mapping[str, Any]) -> list[str]:
+    """Parts that nobody has measured to the end."""
+    lacking = [name for name in PARTS if name not in results]
+    return ["", f"Not measured yet: {', '.join(lacking)}."] if lacking else []
 
 
 def _conditions(about: Mapping[str, Any]) -> str:
