@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from service.access.guard import Guarded
 from service.errors import NotFoundError
 from service.pages.assets import INDEX, load
+from service.reports import style
 
 router = APIRouter(include_in_schema=False, route_class=Guarded)
 
@@ -17,7 +18,7 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self'",
+        f"style-src 'self' {style.SOURCE}",  # a copy of a report is opened under this policy
         "img-src 'self' data: blob:",
         "connect-src 'self'",
         "base-uri 'none'",

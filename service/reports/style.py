@@ -85,9 +85,10 @@ footer { margin-top: 3rem; font-size: .875rem; color: var(--soft) }
 """
 
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+SOURCE = f"'sha256-{_DIGEST}'"
+"""The style sheet as policies name it."""
 INSIDE_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none';"
-    " form-action 'none'"
+    f"default-src 'none'; style-src {SOURCE}; img-src data:; base-uri 'none'; form-action 'none'"
 )
 """Stands in the page too, so that it holds for a copy on a disk."""
 POLICY = f"{INSIDE_POLICY}; frame-ancestors 'none'"

@@ -25,8 +25,7 @@ const main = document.getElementById("content");
 let leaving = new AbortController();
 
 async function show({ focus = true } = {}) {
-  const address = location.hash || `#${FIRST}`;
-  if (!address.startsWith("#/")) return; // a place on the page
+  const address = location.hash.startsWith("#/") ? location.hash : `#${FIRST}`;
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
@@ -71,6 +70,11 @@ function mark(path) {
   }
 }
 
+// Where the link leads is no place that the address should name.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 // A file that is dropped beside a place for it would replace the page.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 addEventListener("hashchange", () => show());

@@ -29,11 +29,11 @@ export function measured(numbers) {
   const single = ALONE.filter(([name]) => known(name));
   return [
     pairs.length
-      ? table("Before and after", ["", "Before", "After"], pairs.map(([name, label]) => [
+      ? table("Before and after", ["Measure", "Before", "After"], pairs.map(([name, label]) => [
           label, percent(numbers[`${name}_before`]), percent(numbers[`${name}_after`]),
         ]))
       : null,
-    single.length ? table("Also measured", ["", "Share"], single.map(([name, label]) => [label, percent(numbers[name])])) : null,
+    single.length ? table("Also measured", ["Also measured", "Share"], single.map(([name, label]) => [label, percent(numbers[name])])) : null,
   ];
 }
 

@@ -112,7 +112,7 @@ function once(made) {
 
 function keys(found, revoke) {
   if (!found.length) return el("p", {}, "There are none. From the first one on, everybody needs a key.");
-  return table("Keys", ["Name", "For", "Made", "Used", "State", ""], found.map((one) => [
+  return table("Keys", ["Name", "For", "Made", "Used", "State", "Change"], found.map((one) => [
     [one.name, el("br"), el("small", {}, one.id)],
     one.scopes.join(", "), moment(one.created_at), moment(one.last_used_at), state(one),
     one.revoked_at ? "" : button("Revoke", () => sure(one) && revoke(one.id), { kind: "small" }),

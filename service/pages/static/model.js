@@ -1,17 +1,19 @@
 // One repaired model: what it is, and what it says of an image of one's own.
 
-import { get, save, send } from "./api.js";
+import { ask, save, send } from "./api.js";
 import { measured } from "./defense.js";
 import { announce, el, put, refill, tick } from "./dom.js";
 import { dropZone } from "./dropping.js";
 import { alarm, badge, button, bytes, commands, moment, percent } from "./showing.js";
-import { download, predict, switchAlarm } from "./snippets.js";
+import { download, predict, signature, switchAlarm } from "./snippets.js";
 
 const TYPES = "image/png,image/jpeg,image/webp";
 
 export async function show(main, { id, signal }) {
-  const model = await get(`/v1/models/${encodeURIComponent(id)}`, { signal });
-  const place = `/v1/models/${encodeURIComponent(model.id)}`;
+  const place = `/v1/models/${encodeURIComponent(id)}`;
+  const answer = await ask("GET", place, { signal });
+  const model = await answer.json();
+  const signed = answer.headers.has("Link"); // to its signature
   const results = el("div", { class: "results" });
   const trouble = el("div");
   const done = el("div");
@@ -29,6 +31,10 @@ export async function show(main, { id, signal }) {
         await save(`${place}/file?redirect=false`, `${model.id}.safetensors`);
         refill(done, commands(download(model.id)));
       }, { place: trouble }),
+      signed ? button("Save the signature", async () => {
+        await save(`${place}/signature`, "model.sig");
+        refill(done, commands(signature(model.id)));
+      }, { place: trouble }) : null,
       model.defense_id ? el("a", { class: "button", href: `#/reports/${model.defense_id}` }, "Report") : null),
     el("h2", {}, "Try it"),
     model.alarm ? alarmSwitch(model, place, trouble, done) : null,

@@ -9,7 +9,7 @@ import { alarm, bytes, commands, percent } from "./showing.js";
 import { defend } from "./snippets.js";
 
 const METHODS = [
-  ["", "Automatic (measured to be best)"], ["deep", "deep"], ["stage", "stage"], ["npd", "npd, as published"],
+  ["", "Automatic"], ["deep", "deep"], ["stage", "stage"], ["npd", "npd, as published"],
   ["r-cnpd", "r-cnpd"], ["e-cnpd", "e-cnpd"], ["a-cnpd", "a-cnpd"],
 ];
 const TESTS = ["reactivation", "black-box-reactivation", "retuning"];
@@ -89,7 +89,7 @@ class NewDefense {
       { oninput: () => this.#changed() },
       el("div", { class: "fields" },
         field("Name", name, "for people; the repaired model gets it too"),
-        field("Method", method), field("Steps", steps), field("Seed", seed)),
+        field("Method", method, "automatic: what we measured to be best"), field("Steps", steps), field("Seed", seed)),
       evidence.line,
       el(
         "details",

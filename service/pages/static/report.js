@@ -1,7 +1,7 @@
 // The main things of a report; the whole of it is a file.
 
 import { ownKey } from "./access.js";
-import { get, save } from "./api.js";
+import { ask, get, save } from "./api.js";
 import { measured } from "./defense.js";
 import { el, put, table } from "./dom.js";
 import { badge, button, bytes, commands, percent } from "./showing.js";
@@ -14,14 +14,17 @@ export async function show(main, { id, signal }) {
   const found = await get(path, { signal, headers: { Accept: "application/json" } });
   const trouble = el("div");
   const asPage = { Accept: "text/html" };
+  const whole = el("a", { class: "button main", target: "_blank", rel: "noopener" }, "Open the whole report");
   put(
     main,
     el("h1", { tabindex: "-1" }, "Report"),
     verdict(found.evidence),
     el("div", { class: "actions" },
-      ownKey() ? null : el("a", { class: "button", href: path, target: "_blank", rel: "noopener" }, "Open the whole report"),
-      button("Save as a page", () => save(path, `${id}.html`, asPage), { place: trouble }),
-      button("Save as JSON", () => save(path, `${id}.json`, { Accept: "application/json" }), { place: trouble }),
+      whole,
+      button("Save the page", () => save(path, `${id}.html`, asPage), { place: trouble }),
+      button("Model card", () => save(path, "README.md", { Accept: "text/markdown" }), { place: trouble }),
+      button("CycloneDX", () => save(path, `${id}.cdx.json`, { Accept: "application/vnd.cyclonedx+json" }), { place: trouble }),
+      button("JSON", () => save(path, `${id}.json`, { Accept: "application/json" }), { place: trouble }),
       el("a", { class: "button", href: `#/defenses/${id}` }, "How it went")),
     trouble,
     section("Before and after", measured(found.numbers), found.measured_on === "held_out" ? el("p", {}, "Measured on clean images that were held out: they trained nothing but chose the checkpoint.") : null),
@@ -33,6 +36,15 @@ export async function show(main, { id, signal }) {
     section("Provenance", provenance(found)),
     commands(report(id)),
   );
+  whole.href = await addressOf(path, asPage, signal);
+}
+
+/** Where a browser opens the page. A link carries no key: with one it leads to a copy in this tab. */
+async function addressOf(path, headers, signal) {
+  if (!ownKey()) return path;
+  const copy = URL.createObjectURL(await (await ask("GET", path, { headers, signal })).blob());
+  signal.addEventListener("abort", () => URL.revokeObjectURL(copy));
+  return copy;
 }
 
 function section(title, ...content) {
@@ -88,5 +100,5 @@ function provenance(found) {
     found.method ? `method ${found.method}` : null, found.steps ? `${found.steps} steps` : null,
     found.layers ? `${found.layers.length} layers` : null, found.device, ...Object.entries(found.versions ?? {}).map((pair) => pair.join(" ")),
   ];
-  return [el("p", {}, told.filter(Boolean).join(", ")), inputs.length ? table("Files", ["", "File", "Size", "sha256"], inputs) : null];
+  return [el("p", {}, told.filter(Boolean).join(", ")), inputs.length ? table("Files", ["What", "File", "Size", "sha256"], inputs) : null];
 }

@@ -81,6 +81,14 @@ export const download = (id) => ({
   python: python(`service.models.download(${literal(id)}, "purified.safetensors")`),
 });
 
+export const signature = (id) => ({
+  curl: curl(`/v1/models/${id}/signature`, "-OJ"),
+  python: python(
+    `signature = service.models.signature(${literal(id)})`,
+    'open("model.sig", "wb").write(signature.content)',
+  ),
+});
+
 export const predict = (id, names) => ({
   curl: curl(`/v1/models/${id}/predict`, ...names.map((name) => part("image", name))),
   python: python(

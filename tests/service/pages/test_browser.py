@@ -3,78 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-
 from service.defenses.lifecycle import Lease
-from service.settings import Settings
-from tests.service.conftest import TEST_LIMITS, Site, migrate
+from tests.service.conftest import Site
 from tests.service.defenses.conftest import Worker
-from tests.service.pages.chromium import Browser, browser, installed
+from tests.service.pages.chromium import Browser
+from tests.service.pages.files import write_files
 
-CHROMIUM = installed()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-
-NARROW = 380
 LOSSES = {"clean": 0.5, "consistency": 0.25}
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    assert CHROMIUM
-    with browser(CHROMIUM, tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> Settings:
-    settings = Settings(data_dir=tmp_path, engine_backends=("fused",), **TEST_LIMITS)
-    migrate(settings)
-    return settings
-
-
-@pytest.fixture
-def small_worker(small_site: Site, tmp_path: Path) -> Worker:
-    return Worker(small_site.resources, tmp_path)
-
-
-@pytest.fixture
-def page(chromium: Browser, small_site: Site) -> Iterator[Browser]:
-    """The pages of a fresh service; nothing may be complained of, and nothing may stick out."""
-    chromium.size(1200)
-    chromium.open(f"{small_site.url}/pages/")
-    chromium.look("sessionStorage.clear()")
-    chromium.complaints.clear()
-    yield chromium
-    assert chromium.complaints == []
-
-
-def write_files(folder: Path) -> tuple[Path, Path]:
-    """A model of small_cnn's names and shapes, and 40 clean images of 10 classes."""
-    model, clean = folder / "suspect <b>.safetensors", folder / "clean.npz"
-    shapes = {
-        "conv1.weight": (8, 1, 3, 3),
-        "conv3.weight": (32, 16, 3, 3),
-        "bn3.weight": (32,),
-        "linear.weight": (10, 32),
-    }
-    model.write_bytes(safetensors(shapes))
-    images = np.zeros((40, 12, 12), np.uint8)
-    np.savez_compressed(clean, images=images, labels=np.arange(40) % 10)
-    return model, clean
-
-
-def safetensors(shapes: dict[str, tuple[int, ...]]) -> bytes:
-    header, end = {}, 0
-    for name, shape in shapes.items():
-        start, end = end, end + 4 * int(np.prod(shape))
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + bytes(end)
 
 
 def ask_for_a_defense(page: Browser, folder: Path) -> str:
@@ -109,8 +47,6 @@ def test_from_files_to_a_report(
     page.wait_for_text("87.5\u00a0%")
     page.go("/defenses?q=vendor")
     page.wait_for_text("<i>vendor</i>")
-    page.type("Search", "nobody's")
-    page.wait_for_text("None of these fits.")
 
 
 def follow(page: Browser, worker: Worker, lease: Lease) -> None:
@@ -146,39 +82,31 @@ def test_cancelling(page: Browser, small_site: Site, tmp_path: Path) -> None:
     page.wait_for_text("cancel")
 
 
-def test_a_key_is_shown_once_and_stays_in_the_tab(page: Browser, small_site: Site) -> None:
-    page.go("/keys")
-    page.wait_for_text("without a key")
-    page.type("Name", "mine")
-    page.look("[...document.querySelectorAll('.tick input')].at(-1).click()")  # admin
-    page.click("Make the key")
-    key = page.wait("document.querySelector('.secret')?.textContent")
-    headers = {"Authorization": f"Bearer {key}"}
-    assert small_site.client.get("/v1/whoami", headers=headers).status_code == 200
-    page.wait_for_text("this service asks for a key")
-    page.complaints.clear()  # the browser tells of every 401
-    page.click("Use it in this tab")
-    page.go("/defenses")
-    page.wait_for_text("There are none yet.")
-    page.wait(f"sessionStorage.getItem('polarizer-key') === {json.dumps(key)}")
-    assert page.look("localStorage.length + document.cookie.length") == 0
-    assert key not in page.look("document.documentElement.outerHTML")
-    page.wait("document.querySelector('.command pre').textContent.includes('$POLARIZER_API_KEY')")
+def test_by_keyboard_alone(page: Browser, small_site: Site, tmp_path: Path) -> None:
+    """From the top of the page to a defense that was asked for; files come from a dialog."""
+    page.wait_for_text("1. Files")
+    page.press("Tab")
+    assert page.look("document.activeElement.className") == "skip"
+    page.press("Enter")
+    page.wait("document.activeElement.id === 'content'")
+    for label, file in zip(("Suspect model", "Clean images"), write_files(tmp_path), strict=True):
+        reach(page, f"document.activeElement.labels?.[0]?.textContent === {json.dumps(label)}")
+        page.choose(label, file)
+    page.wait_for_text("Ready to start.")
+    reach(page, "document.activeElement.textContent === 'Start the repair'")
+    page.press("Enter")
+    page.wait("location.hash.startsWith('#/defenses/')")
+    page.wait("document.activeElement.id === 'content'")
+    page.wait_for_text("queued")
+    reach(page, "document.activeElement.textContent === 'Cancel'")
+    page.press(" ")
+    page.wait_for_text("cancelled")
 
 
-@pytest.mark.parametrize("place", ["/new", "/defenses", "/models", "/keys", "/none"])
-def test_every_page_can_be_used_by_keyboard_on_a_narrow_screen(page: Browser, place: str) -> None:
-    page.size(NARROW)
-    page.go(place)
-    page.wait("document.querySelector('h1') && document.title.includes('·')")
-    assert page.look("document.documentElement.scrollWidth") <= NARROW
-    unnamed = """[...document.querySelectorAll('input, select, textarea, button, a, progress')]
-        .filter((one) => !(one.labels?.length || one.ariaLabel || one.textContent.trim()))
-        .map((one) => one.outerHTML)"""
-    assert page.look(unnamed) == []
-    assert page.look("document.activeElement.id") in ("content", "")
-    assert page.look("document.querySelectorAll('h1').length") == 1
-    assert (
-        page.look("document.querySelectorAll('[tabindex]:not([tabindex=\"0\"], h1, main)').length")
-        == 0
-    )
+def reach(page: Browser, there: str) -> None:
+    """Tab after Tab."""
+    for _ in range(100):
+        page.press("Tab")
+        if page.look(there):
+            return
+    raise AssertionError(f"no Tab leads to where {there}")

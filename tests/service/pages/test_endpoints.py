@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from service.pages.assets import INDEX, MEDIA_TYPES, Asset, load
+from service.reports.style import SOURCE
 from tests.service.conftest import Site
 from tests.service.test_app import problem
 
@@ -55,8 +56,9 @@ def test_every_file_of_the_folder_has_a_known_kind() -> None:
 def test_only_the_service_is_loaded_from_or_asked(quiet_site: Site) -> None:
     policy = policy_of(quiet_site.client.get("/pages/"))
     assert policy["default-src"] == ["'none'"]
-    for kind in ("script-src", "style-src", "connect-src"):
+    for kind in ("script-src", "connect-src"):
         assert policy[kind] == ["'self'"]
+    assert policy["style-src"] == ["'self'", SOURCE]  # of the report, which a link may open
     assert policy["img-src"] == ["'self'", "data:", "blob:"]
     for kind in ("base-uri", "form-action", "frame-ancestors", "trusted-types"):
         assert policy[kind] == ["'none'"]
