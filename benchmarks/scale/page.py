@@ -32,8 +32,9 @@ INTRODUCTION = """\
   from eight connections that stay open (*a second*, *milliseconds of processor*) and at random
   moments (*p99*, from the moment that each was due). Beside it, in turn and on the same servers,
   FastAPI and SQLAlchemy with one endpoint that inserts one row.
-- **Rows**: the same act on a database of a thousand defenses and on one of a million, in turn, 100
-  times each; medians. PostgreSQL's rows were filled in by `generate_series`, and analysed.
+- **Rows**: the same act on a database of a thousand defenses and on one of a million (fewer in a
+  short run), in turn, 100 times each; medians. PostgreSQL's rows were filled in by
+  `generate_series`, and analysed.
 - **Fairness**: one worker, one job at a time.
 
 PostgreSQL runs without `fsync` here, as in the tests: its disk is not what is measured.
