@@ -235,9 +235,7 @@ def _preloader(resources: Resources) -> Preloader:
 def housework(resources: Resources) -> tuple[Callable[[], object], Callable[[], object]]:
     """What is to be done every few seconds, and what every few minutes."""
     settings = resources.settings
-    reaper = Reaper(
-        settings, resources.database, resources.blobs, resources.queue, resources.jobs
-    )
+    reaper = Reaper(settings, resources.database, resources.blobs, resources.queue, resources.jobs)
     sweeper = Sweeper(settings, resources.database, resources.blobs, resources.removals)
 
     def reap() -> None:

@@ -95,11 +95,16 @@ class Queue:
     def count(self, queue: QueueName) -> int | None:
         """Messages that wait there; None (and a log line) when the broker cannot be reached."""
         connection = self._celery.connection_for_write()
-        away = (OperationalError, OSError, *connection.connection_errors)
+        away: tuple[type[BaseException], ...] = (
+            OperationalError,
+            OSError,
+            *connection.connection_errors,
+        )
         try:
             with connection:
                 connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
-                declared = connection.default_channel.queue_declare(broker_queue(queue))
+                channel: Any = connection.default_channel  # kombu's types know too little of it
+                declared = channel.queue_declare(broker_queue(queue))
                 return int(declared.message_count)
         except away as error:
             log.warning("queue_not_counted", queue=queue, error=type(error).__name__)

@@ -39,7 +39,7 @@ WAITING, LEASED = text("status = 'queued'"), text("status IN ('running', 'cancel
 query that is to use one spells these conditions out: the planner matches no parameter."""
 
 
-def _only(condition: TextClause) -> dict[str, TextClause]:
+def _only(condition: TextClause) -> dict[str, Any]:
     """Makes an index a partial one."""
     return {"postgresql_where": condition, "sqlite_where": condition}
 

@@ -1,8 +1,8 @@
 """A defense that was made before is answered from the record: the same files, the same
 configuration, the same tenant, made by the same code.
 
-What is compared is written when a defense succeeds, by its worker, from the digests that it saw; so a
-record of an older version, or of references that have changed since, is not found.
+What is compared is written when a defense succeeds, by its worker, from the digests that it saw; so
+a record of an older version, or of references that have changed since, is not found.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PACKAGES = ("torch", "numpy", "pillow")
 _LEASE_SECONDS = 60.0
 
 
-def fingerprint(request: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+def fingerprint(request: Mapping[str, Any], digests: Mapping[Any, str]) -> str:
     """Of what a defense is made from: the request as its row holds it, the sha256 of every input
     by role, and the code that makes it."""
     made_from = {"request": request, "inputs": dict(sorted(digests.items())), "code": code()}

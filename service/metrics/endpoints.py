@@ -25,8 +25,8 @@ _TEXT: dict[int | str, dict[str, Any]] = {
 
 @router.get("/metrics", response_class=Response, responses=responses() | _TEXT)
 async def metrics(request: Request, resources: ResourcesDep) -> Response:
-    """Requests by route, inference by model, what was removed because it was old, and the process, in
-    Prometheus' text format."""
+    """Requests by route, inference by model, what was removed because it was old, and the process,
+    in Prometheus' text format."""
     requests: RequestMetrics = request.app.state.request_metrics
     inference = InferenceFamilies(resources.inference.metrics())
     content = generate_latest(requests.registry) + generate_latest(inference)

@@ -52,7 +52,8 @@ def tenants_in_turn(session: Session, queue: QueueName) -> Sequence[str]:
 def next_of(session: Session, queue: QueueName, tenant: str) -> str | None:
     """The tenant's next job, locked until commit; one that another worker is taking is passed."""
     query = _jobs(queue).where(DefenseRecord.tenant == tenant).limit(1)
-    return session.scalar(query.with_for_update(skip_locked=True))
+    found: str | None = session.scalar(query.with_for_update(skip_locked=True))
+    return found
 
 
 def _jobs(queue: QueueName):  # type: ignore[no-untyped-def]  # noqa: ANN202
