@@ -16,13 +16,12 @@ from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch
 
 SEARCH_STEPS = 15  # on the base network, before any weight moves
-FEW = 20  # images a class: the labels of fewer say too little, and the network itself is asked
 
 
 class StandInPasses:
     """One pass for the clean and the perturbed half of a batch; the stand-ins learn on the way.
 
-    With a ``teacher`` the clean half is cut and pasted, and learns from that.
+    The clean half is cut and pasted, and learns from ``teacher``.
 
     The gradient that moves the weights against the perturbed half moves the stand-ins up the same
     loss, at no cost of its own ("free" adversarial training, Shafahi et al., NeurIPS 2019).
@@ -33,7 +32,7 @@ class StandInPasses:
         stand_ins: StandIns,
         aim: Aim,
         augmentation: Augmentation,
-        teacher: Teacher | None,
+        teacher: Teacher,
         generator: torch.Generator,
     ) -> None:
         self.stand_ins = stand_ins
@@ -51,7 +50,7 @@ class StandInPasses:
         *,
         phase: Phase,
     ) -> Answers:
-        """Augmented, and with few images cut and pasted, except in checks."""
+        """Augmented, and cut and pasted, except in checks."""
         self.stand_ins.learn()
         aims = self.aim.draw(labels)
         if phase is not Phase.CHECK:
@@ -60,7 +59,7 @@ class StandInPasses:
             logits = classifier(pixels).float()
             return Answers(logits, logits.detach(), aims.targets)
         clean, lesson = pixels, None
-        if phase is Phase.TRAINING and self._teacher is not None:
+        if phase is Phase.TRAINING:
             clean, others = cut_and_pasted(pixels, self._generator)
             lesson = self._teacher.lesson(clean, labels, labels[others])
         perturbed = self.stand_ins.apply(pixels, aims)
@@ -89,5 +88,4 @@ def begin(
         aim.note(aims, logits)
         stand_ins.climb(-cross_entropy(logits, aims.targets))
     augmentation = tolerated(classifier, clean, device)
-    teacher = Teacher(classifier) if len(clean) < FEW * classes else None
-    return StandInPasses(stand_ins, aim, augmentation, teacher, generator)
+    return StandInPasses(stand_ins, aim, augmentation, Teacher(classifier), generator)
