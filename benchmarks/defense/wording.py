@@ -25,10 +25,10 @@ aims, what teaches it, and how much `auto` keeps were compared with the attack s
 the small CNNs for digits and on the CIFAR-10 models, so theirs are the figures of a development
 set. The models of other architectures were trained after most of that was set. Then the rate of
 networks with LayerNorm was raised because of the two ViT models; `digits-preact_resnet18`,
-`digits-vgg19_bn`, `digits-hf_resnet` and `digits-hf_mobilenet_v2` changed nothing that pleased
-them: teaching stayed although it does worse on two of their patches. So they are held out, and
-**theirs are the figures to judge by**. The rivals have the settings of their papers as far as we know them, made for larger
-images and networks.
+`digits-vgg19_bn`, `digits-hf_resnet` and `digits-hf_mobilenet_v2` changed nothing in their
+favour: teaching stayed although it does worse on two of their patches. So they are held out, and
+**theirs are the figures to judge by**. The rivals have the settings of their papers as far as we
+know them, made for larger images and networks.
 """
 
 RIVALS = """\
