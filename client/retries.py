@@ -3,10 +3,10 @@ unless it is repeatable."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 from client.call import Call
@@ -14,6 +14,8 @@ from client.errors import BusyError, ConflictError, ProblemError, ServiceError, 
 from client.flow import Exchange, Flow, Pause
 
 T = TypeVar("T")
+
+_chance = Random()  # noqa: S311 - no secret
 
 PASSING = (502, 503, 504)
 """Server errors that may be over when asked again; 500 is not."""
@@ -24,7 +26,7 @@ QUOTA = "quota"  # without Retry-After waiting does not help
 
 def full_jitter(ceiling: float) -> float:
     """Anything up to ``ceiling`` seconds, so that clients that failed together come back apart."""
-    return random.uniform(0, ceiling)  # noqa: S311 - no secret
+    return _chance.uniform(0, ceiling)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
+from random import Random
 
 import structlog
 
 log = structlog.get_logger()
 
 JITTER = 0.25
+_chance = Random()  # noqa: S311 - of its own: the shared one is part of what others compute
 
 
 class Housekeeper:
@@ -48,7 +49,7 @@ class Housekeeper:
     def _repeat(self, chore: Callable[[], object], seconds: float) -> None:
         while not self._stopping.is_set():
             _attempt(chore)
-            self._stopping.wait(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+            self._stopping.wait(seconds * _chance.uniform(1 - JITTER, 1 + JITTER))
 
 
 def _attempt(chore: Callable[[], object]) -> None:

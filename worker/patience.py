@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
+from random import Random
 from typing import TypeVar
 
 import structlog
@@ -25,6 +25,7 @@ AT_THE_END = 36
 to be written: hours may have gone into it."""
 
 JITTER = 0.25
+_chance = Random()  # noqa: S311 - no secret
 
 Result = TypeVar("Result")
 
@@ -44,5 +45,5 @@ def patiently(
             raise
         except AWAY as error:
             log.warning("tried_again", error=type(error).__name__, seconds=seconds)
-            pause(seconds * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
+            pause(seconds * _chance.uniform(1 - JITTER, 1 + JITTER))
     return action()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -23,6 +23,7 @@ MINUTE, HOUR = 60.0, 3600.0
 PAUSES = (5.0, 5 * MINUTE, *(hours * HOUR for hours in (0.5, 2, 5, 10, 14, 20, 24)))
 """Seconds between an attempt and the next one; there are so many attempts and one."""
 JITTER = 0.2
+_chance = Random()  # noqa: S311 - no secret
 TAKEN = timedelta(minutes=2)
 """Longer than an attempt takes. Who took one and died loses it."""
 MOST_OF_A_TENANT = 4
@@ -137,7 +138,7 @@ def settle(
     state = State.DELIVERED if delivered else State.WAITING if pauses else State.GIVEN_UP
     values: dict[str, Any] = {"state": state, "last_status": status, "last_error": error}
     if state is State.WAITING:
-        pause = pauses[0] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        pause = pauses[0] * _chance.uniform(1 - JITTER, 1 + JITTER)
         values["next_attempt_at"] = now(session) + timedelta(seconds=pause)
     query = (
         update(DeliveryRecord)
