@@ -16,7 +16,7 @@ Weight = Annotated[float, Field(ge=0, le=100)]
 class Method(StrEnum):
     """How the polarizers sit in the network."""
 
-    AUTO = "auto"  # deep, and less of it where that is seen to close a door
+    AUTO = "auto"  # what did best on the bench: today deep
     DEEP = "deep"  # every weight, against patterns and warps that are shared by all images
     STAGE = "stage"  # on every convolution (or linear layer) of the last stage, folded afterwards
     NPD = "npd"  # as published: 1x1 convolution + BatchNorm before one named layer

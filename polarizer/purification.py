@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -24,7 +24,6 @@ from polarizer.errors import (
     DivergenceError,
     ModelValueError,
 )
-from polarizer.escalation import MILD, between, reason_for_all
 from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights
 from polarizer.optimisation import Passes, Problem, optimise, plain_passes
@@ -33,6 +32,7 @@ from polarizer.polarizers import polarizable_layer, polarized
 from polarizer.precision import multiplies_bfloat16
 from polarizer.progress import OnProgress, Progress, Started
 from polarizer.stages import last_stage, trace
+from polarizer.strength import between
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class Purification:
     ``classifier`` is separate from the one given, lives on the CPU and, with ``method="stage"``,
     has the same keys. ``layers`` were polarized. ``held_out`` are the clean images that nothing was
     trained on; they chose the checkpoint. ``trigger_norm`` is the bound that was really used.
-    ``config`` is what was really done: with ``method="auto"`` that of ``deep`` and the strength it
-    came to, and ``escalation`` then says in words why a part was not enough, if it was not.
+    ``config`` is what was really done: with ``method="auto"`` that of ``deep``.
     """
 
     classifier: Classifier
@@ -53,7 +52,6 @@ class Purification:
     held_out: LabelledImages
     steps: int
     seconds: float
-    escalation: str | None = None
 
 
 def purify(
@@ -79,34 +77,9 @@ def purify(
     device = torch.device(device)
     tell = on_progress or _ignore
     generator = generator or torch.Generator().manual_seed(config.seed)
-    if config.method is not Method.AUTO:
-        return _purify(classifier, clean, config, device, generator, tell)
-    return _escalating(classifier, clean, config, device, generator, tell)
-
-
-def _escalating(
-    classifier: Classifier,
-    clean: LabelledImages,
-    config: PurifyConfig,
-    device: torch.device,
-    generator: torch.Generator,
-    tell: OnProgress,
-) -> Purification:
-    """The deep repair; a part of it, where that is seen to have closed a door."""
-    began = time.monotonic()
-    deep = config.model_copy(update={"method": Method.DEEP})
-    found = _purify(classifier, clean, deep, device, generator, tell)
-    if deep.strength > MILD:
-        mild = between(classifier, found.classifier, MILD / deep.strength)
-        reason = reason_for_all(
-            classifier, mild, clean, found.held_out, device=device, generator=generator
-        )
-        if reason is None:
-            kept = found.config.model_copy(update={"strength": MILD})
-            found = replace(found, classifier=mild, config=kept)
-        else:
-            found = replace(found, escalation=reason)
-    return replace(found, seconds=time.monotonic() - began)
+    if config.method is Method.AUTO:
+        config = config.model_copy(update={"method": Method.DEEP})
+    return _purify(classifier, clean, config, device, generator, tell)
 
 
 def _purify(

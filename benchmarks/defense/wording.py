@@ -21,13 +21,13 @@ section holds figures of papers. `make bench-defense` repeats the small table.
   appears with all that there are. Within a run, test images and triggers choose nothing.
 
 **Which models are held out for us.** The learning rate, the steps and the norms of `deep`, how it
-aims, what teaches it, and how much `auto` keeps were compared with the attack success in view on
+aims, what teaches it, and how much of it is kept were compared with the attack success in view on
 the small CNNs for digits and on the CIFAR-10 models, so theirs are the figures of a development
 set. The models of other architectures were trained after most of that was set. Then the rate of
-networks with LayerNorm was raised because of the two ViT models; `digits-preact_resnet18`,
-`digits-vgg19_bn`, `digits-hf_resnet` and `digits-hf_mobilenet_v2` changed nothing in their
-favour: teaching stayed although it does worse on two of their patches. So they are held out, and
-**theirs are the figures to judge by**. The rivals have the settings of their papers as far as we
+networks with LayerNorm was raised because of the two ViT models, and that `auto` keeps all of the
+change was decided with `digits-preact_resnet18`, `digits-vgg19_bn`, `digits-hf_resnet` and
+`digits-hf_mobilenet_v2` in view, too, and nothing else. **So these four are nearest to held out,
+and theirs are the figures to judge by**. The rivals have the settings of their papers as far as we
 know them, made for larger images and networks.
 """
 

@@ -49,7 +49,7 @@ def anchors(page: Path) -> frozenset[str]:
 @pytest.mark.parametrize(
     ("link", "good"),
     [
-        ("docs/method.md#auto-how-much-of-it", True),
+        ("docs/method.md#strength-how-much-of-it", True),
         ("docs/method.md#no-such-part", False),
         ("docs/no-such-page.md", False),
         ("docs/architecture", True),

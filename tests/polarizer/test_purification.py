@@ -304,7 +304,7 @@ def test_divergence_is_named_with_its_step() -> None:
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_a_handful_of_images_is_enough_to_run(count: int) -> None:
     result = purify(tiny_classifier(), some_images(count), settings())
-    escalated = purify(tiny_classifier(), some_images(count), AUTO)
+    by_default = purify(tiny_classifier(), some_images(count), AUTO)
 
     assert result.steps == 4
-    assert escalated.steps == 4
+    assert by_default.steps == 4

@@ -36,14 +36,6 @@ DEEP = (
     "Every weight of the network moved, not only those of its last stage: triggers that cover or"
     " warp the whole image need it, and it may cost more accuracy than method stage."
 )
-MILDER = (
-    "{kept:.0%} of the change that method deep made was kept and the rest taken back, for the sake"
-    " of accuracy: that much was seen to close a backdoor that was found in the model."
-)
-ESCALATED = (
-    "All of the change that method deep made was kept: a part of it was not seen to close a"
-    " backdoor. After that part: {why}"
-)
 ATTACHED = (
     "This method cannot be folded into the network: the file holds the polarizer as a layer of its"
     " own, and loads with this service only."
@@ -86,7 +78,7 @@ def report(
         images=sets.facts(),
         artefact=artefact,
         warnings=tuple(warnings),
-        remarks=_remarks(job, purification, sets),
+        remarks=_remarks(purification, sets),
         device=device_name(device),
         versions=versions(),
     )
@@ -120,14 +112,12 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _remarks(job: Job, purification: Purification, sets: ImageSets) -> tuple[str, ...]:
-    method, kept = purification.config.method, purification.config.strength
+def _remarks(purification: Purification, sets: ImageSets) -> tuple[str, ...]:
+    method = purification.config.method
     conditional = (
         (HELD_OUT, sets.test is None),
         (UNMEASURED, sets.triggered is None),
         (DEEP, method is Method.DEEP),
-        (MILDER.format(kept=kept), kept < job.config.strength),
-        (ESCALATED.format(why=purification.escalation), purification.escalation is not None),
         (ATTACHED, method.attaches),
     )
     return (*ALWAYS, *(remark for remark, applies in conditional if applies))
