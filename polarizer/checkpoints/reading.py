@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from polarizer.checkpoints.folder_archive import FolderArchive, read_folder_archive
 from polarizer.checkpoints.formats import SourceFormat, sniff
 from polarizer.checkpoints.limits import CheckpointLimits
 from polarizer.checkpoints.metadata import ArtefactMetadata
@@ -29,11 +30,16 @@ class Checkpoint:
     """of a safetensors file"""
     artefact: ArtefactMetadata | None = None
     """when the file is an artefact of ours"""
+    folder: FolderArchive | None = None
+    """when the file is a Hugging Face folder"""
 
     @property
     def description(self) -> ModelDescription | None:
-        """What the file itself says of the model, if it does."""
-        return self.artefact.description if self.artefact else None
+        """What the file itself says of the model, if it does. Raises :class:`ArchitectureError`
+        for a Hugging Face folder that says too little."""
+        if self.artefact:
+            return self.artefact.description
+        return self.folder.description if self.folder else None
 
     @property
     def elements(self) -> int:
@@ -42,7 +48,8 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path, limits: CheckpointLimits | None = None) -> Checkpoint:
-    """The model file at ``path``: safetensors, or what ``torch.save`` made of a state dict.
+    """The model file at ``path``: safetensors, what ``torch.save`` made of a state dict, or a zip
+    of a Hugging Face folder.
 
     Runs no code of the file and takes no more memory than the file has bytes. Raises
     :class:`ModelFormatError` for other formats, damage and limits, and :class:`ModelValueError`
@@ -54,13 +61,24 @@ def read_checkpoint(path: Path, limits: CheckpointLimits | None = None) -> Check
         tensors, metadata = read_safetensors(path, limits)
         artefact = ArtefactMetadata.from_strings(metadata)
         checkpoint = Checkpoint(tensors, source_format, "", metadata, artefact)
+    elif folder := read_folder_archive(path, limits):
+        checkpoint = _of_folder(folder)
     else:
         tensors, container = read_torch_archive(path, limits)
         checkpoint = Checkpoint(tensors, source_format, container)
     if not checkpoint.elements:
         raise ModelFormatError("the model file holds no weights")
-    check_finite(tensors)
+    check_finite(checkpoint.tensors)
     return checkpoint
+
+
+def _of_folder(folder: FolderArchive) -> Checkpoint:
+    if folder.metadata is None:
+        return Checkpoint(folder.tensors, SourceFormat.TORCH, folder.container, folder=folder)
+    artefact = ArtefactMetadata.from_strings(folder.metadata)
+    return Checkpoint(
+        folder.tensors, SourceFormat.SAFETENSORS, "", folder.metadata, artefact, folder
+    )
 
 
 def check_finite(tensors: dict[str, Tensor]) -> None:

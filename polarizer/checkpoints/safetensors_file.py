@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import torch
 from torch import Tensor
@@ -33,12 +33,19 @@ def read_safetensors(
     Raises :class:`ModelFormatError` when the file is damaged or over a limit.
     """
     with path.open("rb") as file:
-        header = read_header(file, path.stat().st_size, limits)
-        tensors = {entry.name: _read(file, entry) for entry in header.tensors}
+        return read_safetensors_stream(file, path.stat().st_size, limits)
+
+
+def read_safetensors_stream(
+    file: IO[bytes], size: int, limits: CheckpointLimits
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The same of ``size`` bytes that are read from ``file``, once and in their order."""
+    header = read_header(file, size, limits)
+    tensors = {entry.name: _read(file, entry) for entry in header.tensors}
     return tensors, header.metadata
 
 
-def _read(file: BinaryIO, entry: TensorEntry) -> Tensor:
+def _read(file: IO[bytes], entry: TensorEntry) -> Tensor:
     data = bytearray(entry.end - entry.begin)
     if file.readinto(data) != len(data):  # type: ignore[attr-defined]
         raise ModelFormatError("the safetensors file became shorter while it was read")

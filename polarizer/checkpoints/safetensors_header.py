@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
-from typing import Any, BinaryIO, NoReturn
+from typing import IO, Any, NoReturn
 
 import torch
 
@@ -46,7 +46,7 @@ class SafetensorsHeader:
     data_start: int
 
 
-def read_header(file: BinaryIO, file_size: int, limits: CheckpointLimits) -> SafetensorsHeader:
+def read_header(file: IO[bytes], file_size: int, limits: CheckpointLimits) -> SafetensorsHeader:
     """The header of ``file``; :class:`ModelFormatError` when anything about it is wrong."""
     prefix = file.read(LENGTH_BYTES)
     length = int.from_bytes(prefix, "little")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import BinaryIO, NoReturn, cast
 from zipfile import ZIP_STORED, ZipFile
 
 from torch import Tensor
@@ -40,17 +40,24 @@ def read_torch_archive(path: Path, limits: CheckpointLimits) -> tuple[dict[str, 
     Storages that the weights do not use (an optimiser's, images) are not read. Raises
     :class:`ModelFormatError` when the file is no such archive, is damaged, or runs code.
     """
-    most = limits.max_tensors * _STORAGES_PER_TENSOR + _ENTRIES_BESIDE_TENSORS
-    with (
-        path.open("rb") as file,
-        open_zip(file, max_entries=most, error=ModelFormatError) as archive,
-    ):
+    with path.open("rb") as file:
+        return read_torch_stream(file, limits)
+
+
+def read_torch_stream(file: BinaryIO, limits: CheckpointLimits) -> tuple[dict[str, Tensor], str]:
+    """The same of an open file."""
+    with open_zip(file, max_entries=most_entries(limits), error=ModelFormatError) as archive:
         root = _root(archive)
         structure = _record(archive, root + _STRUCTURE, limits.max_header_bytes)
         weights, where = find_weights(read_structure(bytes(structure)))
         if len(weights) > limits.max_tensors:
             _refuse(f"it holds {len(weights):,} tensors, at most {limits.max_tensors:,} are read")
         return _Records(archive, root, limits.max_bytes).tensors(weights), where
+
+
+def most_entries(limits: CheckpointLimits) -> int:
+    """How many files an archive may hold that has a model in it."""
+    return limits.max_tensors * _STORAGES_PER_TENSOR + _ENTRIES_BESIDE_TENSORS
 
 
 def _root(archive: ZipFile) -> str:
@@ -60,7 +67,10 @@ def _root(archive: ZipFile) -> str:
             raise ModelFormatError(f"the model file is {what}. {EXPORT}")
     roots = [name.removesuffix(_STRUCTURE) for name in names if name.endswith("/" + _STRUCTURE)]
     if len(roots) != 1 or len(set(names)) != len(names):
-        raise ModelFormatError(f"the model file is a zip archive, but not one of torch. {EXPORT}")
+        raise ModelFormatError(
+            f"the model file is a zip archive, but not one of torch, and no Hugging "
+            f"Face folder, since it holds no config.json. {EXPORT}"
+        )
     if (
         f"{roots[0]}byteorder" in names
         and _record(archive, f"{roots[0]}byteorder", 16) != b"little"
