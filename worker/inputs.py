@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
+from polarizer.pretrained import needed_files
 from service.blobs import Blobs
 from service.defenses.report import InputFacts, Role
 from service.errors import (
@@ -16,6 +17,7 @@ from service.errors import (
 )
 from service.records import BlobRecord, InputRecord
 from service.settings import Settings
+from service.storage.prefixes import fetch_prefix
 from service.storage.sources import fetch_source
 from worker.job import INPUTS, input_path
 
@@ -57,7 +59,7 @@ def fetch_inputs(
         if record.blob is not None:
             digest = _fetch_blob(record.blob, role, path, blobs, check)
         else:
-            digest = _fetch_source(record, path, settings, check)
+            digest = _fetch_source(record, role, path, settings, check)
         facts[role] = InputFacts(
             sha256=digest, size=path.stat().st_size, filename=record.filename or record.uri
         )
@@ -79,11 +81,15 @@ def _fetch_blob(
 
 
 def _fetch_source(
-    record: InputRecord, path: Path, settings: Settings, check: Callable[[], None]
+    record: InputRecord, role: Role, path: Path, settings: Settings, check: Callable[[], None]
 ) -> str:
     uri = record.uri or ""
     try:
-        digest = fetch_source(uri, path, settings, check=check)
+        if uri.endswith("/"):
+            choose = needed_files if role == "model" else list
+            digest = fetch_prefix(uri, path, settings, choose=choose, check=check)
+        else:
+            digest = fetch_source(uri, path, settings, check=check)
     except tuple(_SOURCE_CODES) as error:
         code = next(code for kind, code in _SOURCE_CODES.items() if isinstance(error, kind))
         raise InputError(code, _naming(uri, str(error))) from error

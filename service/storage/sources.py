@@ -10,8 +10,6 @@ from urllib.parse import unquote
 
 from service.errors import LostBlobError, SourceRefusedError, TooLargeError
 from service.settings import Settings
-from service.storage.s3 import iter_body, s3_client
-from service.storage.s3_errors import translated_errors
 
 _URI = re.compile(
     r"s3://(?P<bucket>[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?)/(?P<key>[^\x00-\x1f\x7f]+)"
@@ -20,7 +18,7 @@ _URI = re.compile(
 
 def require_allowed(uri: str, settings: Settings) -> None:
     """Raises SourceRefusedError unless the URI lies under one of ``POLARIZER_SOURCES``."""
-    _, key = _parts(uri)
+    _, key = parts_of(uri)
     if "?" in key or "#" in key or any(_leads_elsewhere(step) for step in _steps(key)):
         raise SourceRefusedError(f"{uri!r} must be a plain s3://bucket/key")
     if not any(_lies_under(uri, source) for source in settings.sources):
@@ -36,8 +34,11 @@ def fetch_source(
     ``check`` is called between two chunks and may raise to stop.
     Raises SourceRefusedError, LostBlobError (no such key), TooLargeError, UnavailableError.
     """
+    from service.storage.s3 import iter_body, s3_client  # boto3: who only checks does without
+    from service.storage.s3_errors import translated_errors
+
     require_allowed(uri, settings)
-    bucket, key = _parts(uri)
+    bucket, key = parts_of(uri)
     digest, size = hashlib.sha256(), 0
     try:
         with translated_errors():
@@ -55,8 +56,11 @@ def fetch_source(
     return digest.hexdigest()
 
 
-def _parts(uri: str) -> tuple[str, str]:
-    """Bucket and key exactly as they are written: what is compared is what is asked for."""
+def parts_of(uri: str) -> tuple[str, str]:
+    """Bucket and key exactly as they are written: what is compared is what is asked for.
+
+    Raises SourceRefusedError for anything else.
+    """
     found = _URI.fullmatch(uri)
     if found is None:
         raise SourceRefusedError(f"{uri!r} is not s3://bucket/key; other schemes are never fetched")
