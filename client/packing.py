@@ -1,4 +1,4 @@
-"""A folder of class folders as the archive that the API takes."""
+"""Folders as the archives that the API takes: class folders, and Hugging Face's models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from client.errors import InputError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
+WEIGHTS, PICKLED = "model.safetensors", "pytorch_model.bin"
 IMAGES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 )
@@ -23,10 +25,38 @@ def pack(folder: Path, target: Path) -> int:
     names = sorted(_files(folder))
     if not names:
         raise InputError(_advice(folder))
+    return _written(folder, names, target)
+
+
+def pack_model(folder: Path, target: Path) -> int:
+    """The same of a Hugging Face folder: its configurations, and one kind of weights. Raises
+    InputError for a folder without weights."""
+    weights = model_weights(folder)
+    if not weights:
+        raise InputError(f"{folder} holds {CONFIG}, but neither {WEIGHTS} nor {PICKLED}")
+    beside = [name for name in (CONFIG, PREPROCESSOR) if (folder / name).is_file()]
+    return _written(folder, sorted(beside + weights), target)
+
+
+def is_hugging_face(folder: Path) -> bool:
+    """Whether it is a model's folder of the transformers library, for all that its names say."""
+    return (folder / CONFIG).is_file()
+
+
+def model_weights(folder: Path) -> list[str]:
+    """Names of the files of weights that are packed; empty where there are none."""
+    if (folder / WEIGHTS).is_file():
+        return [WEIGHTS]
+    parts = sorted(path.name for path in folder.glob("model-*-of-*.safetensors"))
+    return parts or [PICKLED] * (folder / PICKLED).is_file()
+
+
+def _written(folder: Path, names: list[str], target: Path) -> int:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in names:
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = 0o644 << 16
+            entry.file_size = (folder / name).stat().st_size  # tells whether it takes wide sizes
             with (folder / name).open("rb") as source, archive.open(entry, "w") as sink:
                 while portion := source.read(1 << 20):
                     sink.write(portion)

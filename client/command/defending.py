@@ -9,6 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from client.clients import Polarizer
+from client.command.asking import (
+    Config,
+    Description,
+    Evidence,
+    Method,
+    Require,
+    Seed,
+    Set,
+    TargetClass,
+    Test,
+    Triggered,
+)
 from client.command.base import Session, command, session_of
 from client.command.following import OnInterrupt, follow, terminated_as_interrupted
 from client.command.gating import checked, require_conditions, show_verdict
@@ -53,7 +65,9 @@ def defend(
     context: typer.Context,
     model: Annotated[
         str,
-        typer.Argument(help="the suspect model: a file or folder, s3://bucket/key, an upload's id"),
+        typer.Argument(
+            help="the suspect model: a file or folder, s3://bucket/key (or prefix/), an upload's id"
+        ),
     ],
     clean: Annotated[
         str,
@@ -61,32 +75,15 @@ def defend(
             help="clean images: a folder of class folders, a zip, tar or npz, or as MODEL"
         ),
     ],
-    test: Annotated[str | None, typer.Option(help="more clean images, for measuring only")] = None,
-    triggered: Annotated[
-        str | None, typer.Option(help="images with the trigger and their true labels")
-    ] = None,
-    target_class: Annotated[
-        str | None, typer.Option(help="where the trigger leads: name or index; with --triggered")
-    ] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            help="JSON or its file: architecture, input, classes [model.json beside MODEL]"
-        ),
-    ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="auto, stage, deep, npd, r-cnpd, e-cnpd or a-cnpd [auto]"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="of everything random")] = None,
-    config: Annotated[
-        str | None, typer.Option(help="hyper-parameters: JSON, or a JSON or TOML file")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="one hyper-parameter; may be repeated"),
-    ] = None,
-    evidence: Annotated[bool, typer.Option(help="look for triggers that nobody sent")] = True,
+    test: Test = None,
+    triggered: Triggered = None,
+    target_class: TargetClass = None,
+    description: Description = None,
+    method: Method = None,
+    seed: Seed = None,
+    config: Config = None,
+    settings: Set = None,
+    evidence: Evidence = True,
     attack_test: Annotated[
         list[AttackTest] | None,
         typer.Option(
@@ -112,12 +109,7 @@ def defend(
     out: Annotated[
         Path | None, typer.Option(help="folder for the repaired model and its report")
     ] = None,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CONDITION", help="on the report, as for polarizer gate; may be repeated"
-        ),
-    ] = None,
+    require: Require = None,
     on_interrupt: Annotated[
         OnInterrupt, typer.Option(help="what Ctrl-C does to the defense")
     ] = OnInterrupt.ASK,

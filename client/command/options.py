@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from client.command.describing import CONFIG, PREPROCESSOR, described, is_hugging_face
 from client.errors import InputError
+from client.flows.uploading import checked_digest
+from client.packing import is_hugging_face, model_weights
 from client.sources import Source
 
 BESIDE = "model.json"
@@ -44,10 +45,14 @@ def given_object(given: str, what: str) -> dict[str, Any]:
 
 
 def weights_of(model: Source) -> Source:
-    """The file that was meant, where a folder with one file of weights was named. Raises
-    InputError."""
+    """The file that was meant, where a folder with one file of weights was named; a Hugging Face
+    folder itself, where it or its weights were named. Raises InputError, DigestError."""
     folder = model.path
-    if folder is None or not folder.is_dir():
+    if folder is None:
+        return model
+    if not folder.is_dir():
+        return _folder_around(model, folder) or model
+    if _describes_itself(folder):
         return model
     usual = folder / USUAL
     if usual.is_file():
@@ -59,23 +64,28 @@ def weights_of(model: Source) -> Source:
     return Source(path=found[0])
 
 
+def _describes_itself(folder: Path) -> bool:
+    return is_hugging_face(folder) and not (folder / BESIDE).is_file()
+
+
+def _folder_around(model: Source, weights: Path) -> Source | None:
+    folder = weights.parent
+    if not _describes_itself(folder) or weights.name not in model_weights(folder):
+        return None
+    if model.sha256:
+        checked_digest(weights, model.sha256)
+    return Source(path=folder)
+
+
 def description_of(model: Source, given: str | None) -> dict[str, Any] | None:
     """The description that was given, itself or by its file, or ``model.json`` beside the
-    model, or a Hugging Face folder's; else None: some files describe themselves."""
+    model; else None: some files, and Hugging Face folders, describe themselves."""
     if given:
         return given_object(given, "--description")
-    return None if model.path is None else _found_beside(model.path.parent)
-
-
-def _found_beside(folder: Path) -> dict[str, Any] | None:
-    if (folder / BESIDE).is_file():
-        return read_object(folder / BESIDE, "the description")
-    if not is_hugging_face(folder):
+    if model.path is None or model.path.is_dir():
         return None
-    config, preprocessor = (
-        read_object(folder / name, "the description") for name in (CONFIG, PREPROCESSOR)
-    )
-    return described(config, preprocessor)
+    beside = model.path.parent / BESIDE
+    return read_object(beside, "the description") if beside.is_file() else None
 
 
 def config_of(

@@ -13,10 +13,23 @@ from typing import IO, Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from client.command.asking import (
+    Config,
+    Description,
+    Evidence,
+    Method,
+    Require,
+    Seed,
+    Set,
+    TargetClass,
+    Test,
+    Triggered,
+)
 from client.command.base import command, session_of
 from client.command.following import terminated_as_interrupted
 from client.command.gating import checked, require_conditions, show_verdict
-from client.command.modules import command_of, environment, require
+from client.command.modules import command_of, environment
+from client.command.modules import require as require_modules
 from client.command.options import config_of, description_of, target_of, weights_of
 from client.command.outcomes import Exit
 from client.command.outputs import Outputs, Values, ready_folder, write_result, write_values
@@ -27,7 +40,7 @@ from client.errors import AnswerError, DefenseEndedError, InputError
 from client.flows.uploading import checked_digest
 from client.gates.checking import Verdict
 from client.gates.values import values_of
-from client.packing import pack
+from client.packing import pack, pack_model
 from client.records import Event
 from client.sources import Source
 
@@ -52,44 +65,25 @@ def purify(
         str, typer.Option(help="clean images: a folder of class folders, a zip, tar or npz")
     ],
     out: Annotated[Path, typer.Option(help="folder for the repaired model and its report")],
-    test: Annotated[str | None, typer.Option(help="more clean images, for measuring only")] = None,
-    triggered: Annotated[
-        str | None, typer.Option(help="images with the trigger and their true labels")
-    ] = None,
-    target_class: Annotated[
-        str | None, typer.Option(help="where the trigger leads; with --triggered")
-    ] = None,
-    description: Annotated[
-        str | None,
-        typer.Option(
-            help="JSON or its file: architecture, input, classes [model.json beside MODEL]"
-        ),
-    ] = None,
-    method: Annotated[str | None, typer.Option(help="as for defend [auto]")] = None,
-    seed: Annotated[int | None, typer.Option(help="of everything random")] = None,
-    config: Annotated[
-        str | None, typer.Option(help="hyper-parameters: JSON, or a JSON or TOML file")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="one hyper-parameter; may be repeated"),
-    ] = None,
-    evidence: Annotated[bool, typer.Option(help="look for triggers that nobody sent")] = True,
+    test: Test = None,
+    triggered: Triggered = None,
+    target_class: TargetClass = None,
+    description: Description = None,
+    method: Method = None,
+    seed: Seed = None,
+    config: Config = None,
+    settings: Set = None,
+    evidence: Evidence = True,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:1 [CUDA where there is one]")
     ] = None,
-    require_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--require", metavar="CONDITION", help="on the report, as for gate; may be repeated"
-        ),
-    ] = None,
+    require: Require = None,
     value: Values = None,
     outputs: Outputs = None,
 ) -> None:
     """Repair a model on this machine, without any service. Needs torch."""
-    conditions = require_conditions(require_ or [])
-    require("worker", "torch", purpose="polarizer purify")
+    conditions = require_conditions(require or [])
+    require_modules("worker", "torch", purpose="polarizer purify")
     screen = session_of(context).screen
     given = {"model": model, "clean": clean, "test": test, "triggered": triggered}
     sources = {role: Source.parse(one) for role, one in given.items() if one is not None}
@@ -141,9 +135,9 @@ def _local(role: str, source: Source, scratch: Path) -> str:
     """A file here. Raises InputError, DigestError."""
     if source.path is None:
         raise InputError(f"{role}: {source} is not on this machine; purify needs files")
-    if source.path.is_dir() and role != "model":
+    if source.path.is_dir():
         archive = scratch / f"{role}.zip"
-        pack(source.path, archive)
+        (pack_model if role == "model" else pack)(source.path, archive)
         return str(archive)
     if not source.path.is_file():
         raise InputError(f"{role}: {source.path} is no file")

@@ -12,7 +12,7 @@ from client.calls import defenses
 from client.errors import InputError
 from client.flow import Flow, ask, work
 from client.flows.uploading import upload
-from client.packing import pack
+from client.packing import is_hugging_face, pack, pack_model
 from client.records import Defense
 from client.sources import Source
 
@@ -54,8 +54,9 @@ def defend(
     """Uploads what is here and asks for the defense; does not wait for it. ``reuse``: not
     those files that the service has; ``fresh``: nor is the same defense, made before, an answer.
 
-    Each of ``model``, ``clean``, ``test`` and ``triggered`` is a path (images: also a folder of
-    class folders), ``s3://bucket/key``, or an upload's id; ``#sha256=…`` may follow.
+    Each of ``model``, ``clean``, ``test`` and ``triggered`` is a path (also a Hugging Face folder,
+    and for images one of class folders), ``s3://bucket/key``, ``s3://bucket/prefix/`` for all that
+    lies below it, or an upload's id; ``#sha256=…`` may follow.
     """
     given = {"model": model, "clean": clean, "test": test, "triggered": triggered}
     sources = {role: Source.parse(one) for role, one in given.items() if one is not None}
@@ -92,7 +93,7 @@ def _require_files(sources: Mapping[str, Source]) -> None:
             raise InputError(f"{role}: {source.path} does not exist")
         if source.path.is_dir() and source.sha256:
             raise InputError(f"{role}: {source.path} is a folder, which has no sha256")
-        if source.path.is_dir() and role == "model":
+        if source.path.is_dir() and role == "model" and not is_hugging_face(source.path):
             raise InputError(f"model: {source.path} is a folder; name the file of the weights")
 
 
@@ -105,7 +106,8 @@ def _reference(
         return (yield from _uploaded(role, source.path, source.sha256, reuse, on_upload))
     with TemporaryDirectory(prefix="polarizer-") as scratch:
         folder, archive = source.path, Path(scratch) / f"{source.path.resolve().name}.zip"
-        yield from work(lambda: pack(folder, archive))
+        packed = pack_model if role == "model" else pack
+        yield from work(lambda: packed(folder, archive))
         return (yield from _uploaded(role, archive, None, reuse, on_upload))
 
 

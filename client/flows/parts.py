@@ -10,13 +10,13 @@ from pathlib import Path
 
 from client.call import OnBytes
 from client.calls import multipart
-from client.errors import ClientError, ConflictError, NotFoundError
+from client.errors import ConflictError, NotFoundError
 from client.flow import Flow, Pause, ask, work
+from client.flows.once import once
 from client.records import KeptPart, Multipart, Upload
-from client.retries import IN_PROGRESS, may_be_over
+from client.retries import IN_PROGRESS
 
-ATTEMPTS = 4
-FIRST_PAUSE = 1.0  # seconds; doubles
+ASK_AGAIN = 1.0  # seconds, where the service does not say
 COMPLETIONS = 300  # questions, while the service still reads what another connection asked it to
 PORTION = 1 << 20
 
@@ -75,16 +75,7 @@ def _begin(whole: Whole, part_size: int | None) -> Flow[Multipart]:
     call = multipart.begin(
         size=whole.size, sha256=whole.sha256, filename=whole.filename, part_size=part_size
     )
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return (yield from ask(call))
-        except ClientError as error:
-            if not may_be_over(error) or attempt == ATTEMPTS:
-                raise
-            yield Pause(FIRST_PAUSE * 2 ** (attempt - 1))
-            if there := (yield from _open(whole)):  # the answer was lost
-                return there
-    raise AssertionError  # the last attempt returns or raises
+    return (yield from once(call, lambda: _open(whole)))
 
 
 def _kept(begun: Multipart) -> Flow[dict[int, KeptPart]]:
@@ -139,5 +130,5 @@ def _complete(begun: Multipart) -> Flow[Upload]:
         except ConflictError as error:
             if error.slug != IN_PROGRESS:
                 raise
-            yield Pause(error.retry_after or FIRST_PAUSE)
+            yield Pause(error.retry_after or ASK_AGAIN)
     return (yield from ask(multipart.complete(begun.id)))

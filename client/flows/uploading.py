@@ -7,16 +7,14 @@ from pathlib import Path
 from client.call import OnBytes
 from client.calls import uploads
 from client.downloads import digest_of
-from client.errors import ClientError, DigestError, InputError
-from client.flow import Flow, Pause, ask, work
+from client.errors import DigestError, InputError
+from client.flow import Flow, ask, work
+from client.flows.once import once
 from client.flows.parts import Counter, Whole, begin, send_parts
 from client.records import Upload
-from client.retries import may_be_over
 
 PARTS_FROM = 64 << 20  # bytes
-ATTEMPTS = 4
 LOOKED_AT = 100
-FIRST_PAUSE = 1.0  # seconds; doubles
 
 
 def upload(
@@ -61,16 +59,7 @@ def _send(whole: Whole, on_bytes: OnBytes | None) -> Flow[Upload]:
         on_bytes=counter.add,
         on_start=counter.restart,
     )
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return (yield from ask(call))
-        except ClientError as error:
-            if not may_be_over(error) or attempt == ATTEMPTS:
-                raise
-            yield Pause(FIRST_PAUSE * 2 ** (attempt - 1))
-            if there := (yield from _uploaded(whole.sha256, whole.path)):
-                return there
-    raise AssertionError  # the last attempt returns or raises
+    return (yield from once(call, lambda: _uploaded(whole.sha256, whole.path)))
 
 
 def _uploaded(sha256: str, source: Path) -> Flow[Upload | None]:

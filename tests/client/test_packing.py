@@ -1,4 +1,4 @@
-"""Folders of class folders as archives."""
+"""Folders as archives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from client import InputError
-from client.packing import pack
+from client.packing import pack, pack_model
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -43,3 +43,26 @@ def test_what_is_no_folder_of_classes(tmp_path: Path, names: tuple[str, ...], sa
     make(folder, *names)
     with pytest.raises(InputError, match=says):
         pack(folder, tmp_path / "x.zip")
+
+
+def test_a_model_takes_what_it_needs_along(tmp_path: Path) -> None:
+    beside = ["README.md", "config.json", "optimizer.pt", "preprocessor_config.json"]
+    folder = make(tmp_path / "model", *beside, "pytorch_model.bin", ".git/config.json")
+    assert packed(folder) == ["config.json", "preprocessor_config.json", "pytorch_model.bin"]
+    parts = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    make(folder, *parts)
+    assert packed(folder) == ["config.json", *parts, "preprocessor_config.json"]
+    make(folder, "model.safetensors")
+    assert packed(folder) == ["config.json", "model.safetensors", "preprocessor_config.json"]
+
+
+def packed(folder: Path) -> list[str]:
+    target = folder.parent / "model.zip"
+    pack_model(folder, target)
+    with zipfile.ZipFile(target) as archive:
+        return archive.namelist()
+
+
+def test_a_model_without_weights(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"model\.safetensors"):
+        pack_model(make(tmp_path / "model", "config.json"), tmp_path / "x.zip")

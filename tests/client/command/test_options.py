@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from client import InputError, Source
+from client import DigestError, InputError, Source
 from client.command.options import config_of, description_of, target_of, weights_of
 
 
@@ -57,6 +58,26 @@ def test_the_weights_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").touch()
     assert weights_of(folder) == Source(path=tmp_path / "model.safetensors")
     assert weights_of(Source(upload="upl_1")) == Source(upload="upl_1")
+
+
+def test_a_hugging_face_folder_is_one_thing(tmp_path: Path) -> None:
+    folder, weights = Source(path=tmp_path), tmp_path / "model.safetensors"
+    (tmp_path / "config.json").write_text("{}")
+    weights.write_bytes(b"")
+    (tmp_path / "old.safetensors").touch()
+    assert weights_of(folder) == weights_of(Source(path=weights)) == folder
+    assert description_of(folder, None) is None
+    other = Source(path=tmp_path / "old.safetensors")
+    assert weights_of(other) == other
+    empty = hashlib.sha256().hexdigest()
+    assert weights_of(Source(path=weights, sha256=empty)) == folder
+    with pytest.raises(DigestError):
+        weights_of(Source(path=weights, sha256="0" * 64))
+    (tmp_path / "model.json").write_text('{"classes": 1}')
+    assert weights_of(folder) == Source(path=weights)
+    assert description_of(Source(path=weights), None) == {"classes": 1}
+    (tmp_path / "inner").mkdir()
+    assert description_of(Source(path=tmp_path / "inner"), None) is None
 
 
 def test_a_class_by_index_or_name() -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from client import AsyncPolarizer, ConflictError, Polarizer, RejectedError, Retries
-from client.flows import parts, uploading
+from client.flows import once, parts
 from service.settings import Settings
 from service.uploads import repository
 from tests.service.conftest import Site, migrate, running
@@ -65,8 +65,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (uploading, parts):
-        monkeypatch.setattr(module, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(once, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(parts, "ASK_AGAIN", 0.0)
 
 
 @pytest.fixture

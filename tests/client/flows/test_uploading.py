@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from client import Polarizer, RejectedError, Retries, UnreachableError
-from client.flows import uploading
+from client.flows import once
 from tests.client.wobbly import HANG_UP, Say, wobbly
 
 CONTENT = b"many bytes" * 1000
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploading, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(once, "FIRST_PAUSE", 0.0)
 
 
 def send(url: str, path: Path) -> str:
