@@ -107,9 +107,10 @@ def webdatasets() -> list[bytes]:
 
 def tables() -> list[bytes]:
     images: list[bytes | None] = [encoded(pixels(seed)) for seed in range(3)]
+    kinds = ((0, False, None), (1, False, CLASSES), (2, True, None), (6, False, None))
     found = [
         parquet_file.images_table(images, [0, 1, 2], codec=codec, second=second, names=names)
-        for codec, second, names in ((0, False, None), (1, False, CLASSES), (2, True, None))
+        for codec, second, names in kinds
     ]
     places = bytes([2]) + parquet_file.packed([2, 0, 1], 2)
     page = parquet_file.data_page(images, content=places, encoding=parquet_file.BY_DICTIONARY)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from polarizer.datasets.parquet import snappy
+from polarizer.datasets.parquet import snappy, zstd
 from polarizer.datasets.parquet.damage import damaged, unusual
 from polarizer.datasets.parquet.encodings import Values, hybrid, plain
 from polarizer.datasets.parquet.schema import Chunk, field, struct
@@ -47,7 +47,7 @@ class Budget:
 
 def values(file: BinaryIO, chunk: Chunk, budget: Budget) -> Iterator[Value]:
     """The column's values in one group of rows, one a row. Raises DatasetFormatError."""
-    if _CODECS.get(chunk.codec) not in ("none", "SNAPPY", "GZIP"):
+    if _CODECS.get(chunk.codec) not in ("none", "SNAPPY", "GZIP", "ZSTD"):
         named = _CODECS.get(chunk.codec, f"method {chunk.codec}")
         unusual(f"is compressed by {named}, which is not read", _AGAIN)
     dictionary: Values | None = None
@@ -177,6 +177,8 @@ def _unpacked(body: memoryview, size: int, codec: int, budget: Budget) -> memory
         return memoryview(snappy.unpack(body, size))
     if codec == 2:
         body = memoryview(_inflated(body, size))
+    if codec == 6:
+        body = memoryview(zstd.unpack(body, size))
     if len(body) != size:
         damaged("a page that unpacks to another size than its header says")
     return body

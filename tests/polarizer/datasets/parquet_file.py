@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import zstandard
+
 MAGIC = b"PAR1"
 BYTES, LONG = 6, 2
-NONE, SNAPPY, GZIP = 0, 1, 2
+NONE, SNAPPY, GZIP, ZSTD = 0, 1, 2, 6
 PLAIN, RLE, BY_DICTIONARY = 0, 3, 8
 
 
@@ -69,7 +71,17 @@ def snappy(data: bytes) -> bytes:
     return out
 
 
-PACK = {NONE: bytes, SNAPPY: snappy, GZIP: lambda data: gzip.compress(data, mtime=0)}
+def zstd(data: bytes, *, says_size: bool = True) -> bytes:
+    """One frame."""
+    return zstandard.ZstdCompressor(write_content_size=says_size).compress(data)
+
+
+PACK = {
+    NONE: bytes,
+    SNAPPY: snappy,
+    GZIP: lambda data: gzip.compress(data, mtime=0),
+    ZSTD: zstd,
+}
 
 
 def plain(values: Sequence[int | bytes | None]) -> bytes:

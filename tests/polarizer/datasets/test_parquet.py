@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from psutil import Process
 
 from polarizer.datasets import Dataset, DatasetLimits, read_images
 from polarizer.datasets.parquet.encodings import hybrid
 from polarizer.datasets.parquet.snappy import unpack
+from polarizer.datasets.parquet.zstd import unpack as unpack_zstd
 from polarizer.errors import (
     DatasetFormatError,
     DatasetImagesError,
@@ -42,7 +46,7 @@ def by_class(dataset: Dataset, seeds: list[int]) -> None:
 
 
 @pytest.mark.parametrize("second", [False, True], ids=["pages 1", "pages 2"])
-@pytest.mark.parametrize("codec", [made.NONE, made.SNAPPY, made.GZIP])
+@pytest.mark.parametrize("codec", [made.NONE, made.SNAPPY, made.GZIP, made.ZSTD])
 @pytest.mark.parametrize("names", [None, CLASSES], ids=["indices", "names"])
 def test_a_table_is_read(tmp_path: Path, codec: int, second: bool, names: Any) -> None:
     table = images_table(IMAGES, LABELS, codec=codec, second=second, names=names)
@@ -154,10 +158,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "nothing behind the magic": (b"PAR1", "truncated"),
     "cut off": (_group()[:-1], "truncated"),
     "a footer longer than the file": (b"PAR1" + b"\xff\xff\xff\x7fPAR1", "truncated"),
-    "ZSTD": (_group(_codec(6)), "ZSTD.*snappy"),
+    "LZ4": (_group(_codec(7)), "LZ4.*snappy"),
     "an unknown compression": (_group(_codec(77)), "method 77"),
     "damaged gzip": (_group(_codec(2)), "damaged"),
     "damaged snappy": (_group(_codec(1)), "damaged"),
+    "damaged zstd": (_group(_codec(6)), "damaged"),
     "an unknown encoding": (_group(lying(IMAGE, 5.2, 6)), "way 6"),
     "a dictionary that is not there": (_group(lying(IMAGE, 5.2, 8)), "without its dictionary"),
     "a page of 2 GB": (_group(lying(IMAGE, 2, 2**31 - 1)), "at most 268,435,456"),
@@ -250,12 +255,13 @@ def test_a_file_that_is_not_what_it_says_is_refused(tmp_path: Path, name: str) -
         read(tmp_path / "set", content)
 
 
-def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", [made.GZIP, made.ZSTD], ids=["gzip", "zstd"])
+def test_a_bomb_takes_no_memory(tmp_path: Path, codec: int) -> None:
     """Each page may unpack to its 100 MB, but not all of them."""
-    body = made.PACK[made.GZIP](bytes(100 << 20))
+    body = made.PACK[codec](bytes(100 << 20))
     header = {1: 0, 2: 100 << 20, 3: len(body), 5: {1: 6, 2: made.PLAIN, 3: made.RLE, 4: made.RLE}}
     page = made.Page(header, body)
-    image = Column(IMAGE.path, made.BYTES, [page], 6, made.GZIP)
+    image = Column(IMAGE.path, made.BYTES, [page], 6, codec)
     content = _group(image)
     assert len(content) < 1 << 20
     tracemalloc.start()
@@ -265,6 +271,60 @@ def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()
+
+
+CONTENT = bytes(1000) + b"image"
+FRAME = made.zstd(CONTENT)
+NAMELESS = made.zstd(CONTENT, says_size=False)
+
+
+@pytest.mark.parametrize("frame", [FRAME, NAMELESS], ids=["sized", "of unknown size"])
+def test_zstd_gives_back_what_was_packed(frame: bytes) -> None:
+    assert unpack_zstd(memoryview(frame), len(CONTENT)) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("frame", "size"),
+    [
+        (FRAME[:-1], len(CONTENT)),
+        (NAMELESS[:-1], len(CONTENT)),
+        (FRAME[:3], len(CONTENT)),
+        (b"", len(CONTENT)),
+        (FRAME, len(CONTENT) - 1),
+        (FRAME, len(CONTENT) + 1),
+        (NAMELESS, len(CONTENT) - 1),
+        (FRAME + FRAME, len(CONTENT)),
+        (FRAME + b"more", len(CONTENT)),
+        (b"\x50\x2a\x4d\x18\4\0\0\0" + b"skip" + FRAME, len(CONTENT)),
+    ],
+    ids=[
+        *("cut short", "of unknown size, cut short", "a head cut short", "nothing"),
+        *("of more than was said", "of less than was said", "of unknown size and of more"),
+        *("twice", "with something behind it", "behind one to be skipped"),
+    ],
+)
+def test_zstd_that_is_not_one_whole_frame_is_refused(frame: bytes, size: int) -> None:
+    with pytest.raises(DatasetFormatError, match="damaged"):
+        unpack_zstd(memoryview(frame), size)
+
+
+def test_zstd_takes_no_memory_that_only_the_frame_speaks_of(tmp_path: Path) -> None:
+    """A size of two exabytes, and a window of 1 GB that has to be kept while it is unpacked."""
+    huge = b"\x28\xb5\x2f\xfd\xe0" + (2**61).to_bytes(8, "little") + b"\x03\0\0a"
+    wide = b"\x28\xb5\x2f\xfd\0\xa0" + (len(CONTENT) << 3 | 1).to_bytes(3, "little") + CONTENT
+    assert zstandard.get_frame_parameters(wide).window_size == 1 << 30
+    before = Process().memory_info().vms
+    for frame in (huge, wide):
+        with pytest.raises(DatasetFormatError, match="damaged"):
+            unpack_zstd(memoryview(frame), len(CONTENT))
+    assert Process().memory_info().vms - before < 100 << 20
+
+
+@given(st.binary(max_size=200), st.integers(0, 2000))
+def test_zstd_of_any_bytes_ends_in_order(tail: bytes, size: int) -> None:
+    for frame in (tail, FRAME[:6] + tail, NAMELESS[:6] + tail):
+        with suppress(DatasetFormatError):
+            assert len(unpack_zstd(memoryview(frame), size)) <= size
 
 
 @given(st.binary(max_size=5000), st.integers(0, 2**32))
