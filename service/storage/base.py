@@ -39,6 +39,8 @@ class Parts(Protocol):
 
     least: int
     gives_links: bool
+    tags_bind: bool
+    """Whether ``join`` refuses a part that is not the one that was given this tag any more."""
 
     def begin(self, key: str) -> str:
         """A handle for parts that shall become the key's object. Nothing of it is in ``list``."""

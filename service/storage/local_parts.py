@@ -27,6 +27,7 @@ class LocalParts:
 
     least = 64 << 10
     gives_links = False
+    tags_bind = False  # there are none: a part is where it belongs, whoever wrote it last
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -25,6 +25,7 @@ class S3Parts:
     a handle any more after that."""
 
     least = 5 << 20  # S3's own limit
+    tags_bind = True  # the server compares ETags
 
     def __init__(
         self, client: S3Client, bucket: str, prefix: str, links: S3Client | None = None

@@ -1,4 +1,5 @@
-"""From parts to an upload: joined, read, compared with what was promised, and only then live."""
+"""From parts to an upload: joined, compared with what was promised, and only then live. They are
+read for it, unless their digest is known from when they came (``running.py``)."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from service.records import MultipartRecord, UploadRecord
 from service.storage import Store
 from service.uploads import repository as uploads
 from service.uploads.multipart import plan, repository
+from service.uploads.multipart.plan import KeptPart
 from service.uploads.multipart.receiving import Receiving, blob_of
 from service.uploads.multipart.service import Multiparts, end
 from service.uploads.multipart.states import MultipartState
@@ -85,29 +87,31 @@ class Completing:
     def _joined(self, record: MultipartRecord) -> str:
         """The digest of the parts together, which are one object from now on."""
         try:
-            tags = self._tags(record)
-            if tags:
+            parts = self._parts(record)
+            if parts:
+                tags = {part.number: part.tag for part in parts}
                 self._store.parts.join(blob_of(record).key, record.handle or "", tags)
-            return self._digest(record)
+            return self._receiving.digest(record, parts) or self._digest(record)
         except LostBlobError as error:
             self._fail(record)
             raise ConflictError(
                 f"the parts of upload {record.id} are not in the store any more: begin another"
             ) from error
 
-    def _tags(self, record: MultipartRecord) -> dict[int, str]:
-        """What the store calls the parts; empty when somebody joined them and died then. Raises
-        ConflictError unless all are there."""
+    def _parts(self, record: MultipartRecord) -> list[KeptPart]:
+        """In order; none when somebody joined them and died then. Raises ConflictError unless all
+        are there."""
         try:
-            tags = {part.number: part.tag for part in self._receiving.kept(record)}
+            parts = self._receiving.kept(record)
         except LostBlobError:
-            return {}
-        missing = set(range(1, plan.part_count(record.size, record.part_size) + 1)) - tags.keys()
+            return []
+        there = {part.number for part in parts}
+        missing = set(range(1, plan.part_count(record.size, record.part_size) + 1)) - there
         if missing:
             raise ConflictError(
                 f"upload {record.id} lacks parts {plan.in_words(missing)}: send them first"
             )
-        return tags
+        return parts
 
     def _digest(self, record: MultipartRecord) -> str:
         digest = hashlib.sha256()
@@ -119,6 +123,7 @@ class Completing:
         with self._database.write() as session:
             current = repository.get(session, record.tenant, record.id, lock=True)
             blob = end(current, MultipartState.FAILED)
+        self._receiving.forget(record.id)
         self._multiparts.free(record, blob)
 
     def _settle(self, record: MultipartRecord) -> UploadRecord:
@@ -136,4 +141,5 @@ class Completing:
             current.state = MultipartState.COMPLETED
             current.blob_id, current.upload_id = None, upload.id
             audit.note(session, upload.id, 201)
+        self._receiving.forget(record.id)
         return upload

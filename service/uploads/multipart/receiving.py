@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
 
@@ -12,6 +13,7 @@ from service.settings import Settings
 from service.storage import Store
 from service.uploads.multipart import plan, repository
 from service.uploads.multipart.plan import KeptPart
+from service.uploads.multipart.running import RunningDigests
 from service.uploads.multipart.schemas import PartLink
 from service.uploads.spool import Spooled
 
@@ -25,6 +27,7 @@ class Receiving:
         self._database = database
         self._parts = store.parts
         self.links = settings.multipart_links and store.parts.gives_links
+        self._running = RunningDigests()
 
     def length_of(self, tenant: str, multipart_id: str, number: int) -> int:
         """Bytes that the part must have. Raises NotFoundError, ConflictError when no part is taken
@@ -53,7 +56,18 @@ class Receiving:
         )
         with self._database.write() as session:
             repository.get_open(session, tenant, multipart_id)
-            return session.merge(part)
+            kept = session.merge(part)
+        if self._parts.tags_bind:
+            self._running.add(multipart_id, kept, spooled.path)
+        return kept
+
+    def digest(self, record: MultipartRecord, parts: Sequence[KeptPart]) -> str | None:
+        """The sha256 of these parts together, if all of them came here and in order: else None."""
+        return self._running.of(record.id, parts)
+
+    def forget(self, multipart_id: str) -> None:
+        """Nothing more is wanted of it."""
+        self._running.forget(multipart_id)
 
     def make_links(self, tenant: str, multipart_id: str, numbers: list[int]) -> list[PartLink]:
         """Raises as ``length_of`` does, and ConflictError where there are no links."""
