@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import io
 import os
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,6 +71,86 @@ def test_a_full_disk_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="no room"):
         asyncio.run(write())
     assert list(tmp_path.iterdir()) == []
+
+
+class Stuck(io.BytesIO):
+    """A file that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.was_closed_in_between = False
+
+    def write(self, content: Any) -> int:
+        self.reached.set()
+        assert self.go_on.wait(60)
+        self.was_closed_in_between = self.closed
+        return len(content)
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Stuck:
+    file = Stuck()
+    monkeypatch.setattr(spool, "BUFFER", 1)
+    opened = SpoolFile._open
+
+    def open_stuck(self: SpoolFile) -> None:
+        opened(self)
+        assert self._file is not None
+        self._file.close()
+        self._file = file
+
+    monkeypatch.setattr(SpoolFile, "_open", open_stuck)
+    return file
+
+
+def test_more_is_taken_while_a_thread_writes(tmp_path: Path, stuck: Stuck) -> None:
+    async def write() -> None:
+        async with SpoolFile(tmp_path, limit=100, what="it") as file:
+            await file.write(b"a")
+            await asyncio.to_thread(stuck.reached.wait, 60)
+            stuck.go_on.set()
+            await file.write(b"b")
+            assert (await file.finish()).sha256 == hashlib.sha256(b"ab").hexdigest()
+
+    asyncio.run(write())
+
+
+def test_who_gives_up_waits_for_the_thread(tmp_path: Path, stuck: Stuck) -> None:
+    async def write() -> None:
+        async with SpoolFile(tmp_path, limit=100, what="it") as file:
+            await file.write(b"a")
+            await file.write(b"b")
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(write())
+        await asyncio.to_thread(stuck.reached.wait, 60)
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=0.05)
+        assert not done
+        stuck.go_on.set()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(cancelled())
+    assert stuck.closed
+    assert not stuck.was_closed_in_between
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_is_told_at_the_next_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_self: SpoolFile, _content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(spool, "BUFFER", 1)
+    monkeypatch.setattr(SpoolFile, "_write", full)
+    with pytest.raises(UnavailableError, match="no room"):
+        asyncio.run(_write(tmp_path, [b"a", b"b"]))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TooLargeError):  # and nobody is surprised by what nobody asked for
+        asyncio.run(_write(tmp_path, [b"a", b"b" * 100]))
 
 
 def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
