@@ -27,6 +27,7 @@ from polarizer.zips import ZIP_ERRORS, open_zip
 _MOST_UNPACKED = 4  # times the archive: weights hardly shrink
 _SPARE_UNPACKED = 16 * 2**20
 _DEEPEST = 3
+_KERAS = "model.weights.h5"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,10 @@ def read_folder_archive(path: Path, limits: CheckpointLimits) -> FolderArchive |
 
 
 def _root(names: list[str]) -> str | None:
-    """The folder, with a slash behind it, that holds the configuration."""
+    """The folder, with a slash behind it, that holds the configuration; Keras has such a file too,
+    and is refused by its name elsewhere."""
+    if any(name.rpartition("/")[2] == _KERAS for name in names):
+        return None
     roots = {
         name.removesuffix(CONFIG)
         for name in names
