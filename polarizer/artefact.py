@@ -54,6 +54,7 @@ def save_artefact(
         polarized_layers=polarized_layers,
         attached_layers=attached,
         provenance=provenance,
+        onnx_graph=source.checkpoint.onnx.packed if source.checkpoint.onnx else None,
     )
     kept = {k: v for k, v in (source.checkpoint.metadata or {}).items() if not k.startswith(PREFIX)}
     # transformers loads only safetensors files that say for which framework they are.

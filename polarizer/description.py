@@ -66,8 +66,15 @@ class HuggingFace(_Spec):
     num_classes: Classes
 
 
+class OnnxGraph(_Spec):
+    """The network of an ONNX file, which holds its own graph: nothing else needs to be said."""
+
+    name: Literal["onnx"] = "onnx"
+    num_classes: Classes
+
+
 Architecture = Annotated[
-    PreActResNet18 | CifarResNet | Vgg19BatchNorm | SmallCnn | HuggingFace,
+    PreActResNet18 | CifarResNet | Vgg19BatchNorm | SmallCnn | HuggingFace | OnnxGraph,
     Field(discriminator="name"),
 ]
 

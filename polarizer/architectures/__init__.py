@@ -18,37 +18,44 @@ from polarizer.architectures.vgg import Vgg19BatchNorm
 from polarizer.description import (
     Architecture,
     HuggingFace,
+    OnnxGraph,
     PreActResNet18,
 )
 from polarizer.description import CifarResNet as CifarResNetSpec
 from polarizer.description import SmallCnn as SmallCnnSpec
 from polarizer.description import Vgg19BatchNorm as Vgg19BatchNormSpec
 from polarizer.errors import ArchitectureError
+from polarizer.onnx import Graph, OnnxNetwork
 
 __all__ = ["KNOWN", "MAX_ELEMENTS", "build", "build_blueprint", "parse_architecture"]
 
 KNOWN = (
     *("preact_resnet18", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"),
-    *("vgg19_bn", "small_cnn", "huggingface"),
+    *("vgg19_bn", "small_cnn", "huggingface", "onnx"),
 )
 """Every ``name`` that an architecture may have."""
 
 
-def build(architecture: Architecture, *, max_elements: int = MAX_ELEMENTS) -> nn.Module:
+def build(
+    architecture: Architecture, *, max_elements: int = MAX_ELEMENTS, graph: Graph | None = None
+) -> nn.Module:
     """The network of ``architecture`` with random weights, in training mode, on the CPU.
 
-    It takes normalised images ``(N, C, H, W)`` and returns logits ``(N, K)``, or an output object
-    with ``.logits`` for Hugging Face models. Nothing is allocated before it is known to hold at
-    most ``max_elements`` numbers; :class:`ArchitectureError` otherwise.
+    That of an ONNX file is made from its ``graph``. It takes normalised images ``(N, C, H, W)`` and
+    returns logits ``(N, K)``, or an output object with ``.logits`` for Hugging Face models. Nothing
+    is allocated before it is known to hold at most ``max_elements`` numbers;
+    :class:`ArchitectureError` otherwise.
     """
-    construct = _constructor(architecture)
+    construct = _constructor(architecture, graph)
     blueprint(construct, max_elements)
     return construct()
 
 
-def build_blueprint(architecture: Architecture, *, max_elements: int = MAX_ELEMENTS) -> nn.Module:
+def build_blueprint(
+    architecture: Architecture, *, max_elements: int = MAX_ELEMENTS, graph: Graph | None = None
+) -> nn.Module:
     """:func:`build` on the meta device: names, shapes and types of all tensors, without memory."""
-    return blueprint(_constructor(architecture), max_elements)
+    return blueprint(_constructor(architecture, graph), max_elements)
 
 
 def parse_architecture(fields: Mapping[str, Any]) -> Architecture:
@@ -71,8 +78,12 @@ def _first_problem(error: ValidationError) -> str:
     return f"{where}: {problem['msg']}"[:300]
 
 
-def _constructor(architecture: Architecture) -> Callable[[], nn.Module]:
+def _constructor(architecture: Architecture, graph: Graph | None) -> Callable[[], nn.Module]:
     match architecture:
+        case OnnxGraph():
+            if graph is None:
+                raise ArchitectureError('architecture "onnx" needs the .onnx file itself')
+            return partial(OnnxNetwork, graph)
         case HuggingFace(config=config, num_classes=num_classes):
             return partial(build_huggingface, config, num_classes)
         case PreActResNet18():

@@ -1,4 +1,4 @@
-"""What a model file is, by its content: two formats are read, the others are named and refused."""
+"""What a model file is, by its content: three formats are read, others are named and refused."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class SourceFormat(StrEnum):
 
     SAFETENSORS = "safetensors"
     TORCH = "torch"  # the zip archive that torch.save writes, holding tensors only
+    ONNX = "onnx"  # with its weights inside
 
 
 def sniff(path: Path, max_bytes: int) -> SourceFormat:
@@ -42,6 +43,8 @@ def sniff(path: Path, max_bytes: int) -> SourceFormat:
         return SourceFormat.TORCH
     if head[4:9] == b"\0\0\0\0{":  # a header length under 4 GB, then the header
         return SourceFormat.SAFETENSORS
+    if _ONNX.match(head):
+        return SourceFormat.ONNX
     for looks_like, what in _REFUSED:
         if looks_like(head):
             raise ModelFormatError(f"the model file is {what} {EXPORT}")
@@ -57,6 +60,9 @@ def _matches(pattern: bytes) -> Callable[[bytes], bool]:
     return lambda head: compiled.match(head) is not None
 
 
+_ONNX = re.compile(rb"\x08[\x03-\x14](\x12|\x1a|\x22|\x28|\x32|\x3a|B)", re.DOTALL)
+"""The version of the format, then one of the fields that may follow it."""
+
 _RUNS_CODE = "which runs code when it is loaded and is never opened here."
 
 _REFUSED: tuple[tuple[Callable[[bytes], bool], str], ...] = (
@@ -68,7 +74,6 @@ _REFUSED: tuple[tuple[Callable[[bytes], bool], str], ...] = (
     (_matches(rb"(\(|\]|\})?[(cild][\w.]*\n|\(dp\d|\(lp\d"), "a pickle, " + _RUNS_CODE),
     (_starts(b"\x89HDF\r\n\x1a\n"), "in Keras' HDF5 format; only PyTorch classifiers are read."),
     (_matches(rb".{4}TFL3"), "in TensorFlow Lite's format; only PyTorch classifiers are read."),
-    (_matches(rb"\x08[\x03-\x14](\x12|\x1a|\x22|\x3a|B)"), "in ONNX format, not read yet."),
     (_starts(b"GGUF"), "in GGUF format; only image classifiers in PyTorch are read."),
     (_starts(b"\x93NUMPY"), "a NumPy array, not a model."),
     (

@@ -16,7 +16,7 @@ from polarizer.checkpoints.limits import CheckpointLimits
 from polarizer.checkpoints.reading import Checkpoint, read_checkpoint
 from polarizer.classifier import Classifier
 from polarizer.config import Method
-from polarizer.description import ModelDescription
+from polarizer.description import ModelDescription, OnnxGraph
 from polarizer.errors import (
     ArchitectureError,
     CheckpointKeysError,
@@ -24,6 +24,7 @@ from polarizer.errors import (
     ModelValueError,
 )
 from polarizer.listing import some
+from polarizer.onnx.trying import RUN_ERRORS, check_any_number, described, told
 
 _POLARIZER = ".polarizer."
 _SPARE_ELEMENTS = 20_000_000  # what a network may compute while it is built, beside its weights
@@ -48,18 +49,15 @@ def load_classifier(
 ) -> LoadedModel:
     """The classifier in the model file at ``path``, on the CPU, in float32.
 
-    ``description`` may be left out for our own artefacts, which carry one. Raises what
+    ``description`` may be left out for our own artefacts, which carry one, and for an ONNX file
+    that names the size of its images: it takes pixels from 0 to 1 then. Raises what
     :func:`read_checkpoint` raises, :class:`ArchitectureError` when there is no description or it
     does not build a network for such images, and :class:`CheckpointKeysError` when the tensors are
     not exactly those of the architecture.
     """
     checkpoint = read_checkpoint(path, limits)
-    description = description or checkpoint.description
-    if description is None:
-        raise ArchitectureError(
-            "the model file does not say what network it is; "
-            "send architecture, input and classes with the request"
-        )
+    description = _description(checkpoint, description)
+    graph = checkpoint.onnx.graph if checkpoint.onnx else None
     attached = _attached_layers(checkpoint)
     classes = description.architecture.num_classes
     drawn = _with_polarizers(_draw(description, checkpoint), attached, classes).state_dict()
@@ -67,17 +65,39 @@ def load_classifier(
     tensors = {name.removeprefix(prefix): t for name, t in checkpoint.tensors.items()}
     _check_keys(tensors, drawn, description.architecture.name)
     with torch.random.fork_rng(devices=[]):
-        network = _with_polarizers(build(description.architecture), attached, classes)
+        built = build(description.architecture, graph=graph)
+        network = _with_polarizers(built, attached, classes)
     network.load_state_dict(tensors)
     classifier = Classifier(network, description.input)
     _try(classifier, description)
+    if graph is not None:
+        check_any_number(classifier, description.input)
     return LoadedModel(classifier, checkpoint, description, prefix)
+
+
+def _description(checkpoint: Checkpoint, said: ModelDescription | None) -> ModelDescription:
+    """What was said of the model, or else what its file says; the two must not disagree."""
+    found = said or checkpoint.description
+    if found is None and checkpoint.onnx is not None:
+        return described(checkpoint.onnx.graph, checkpoint.tensors)
+    if found is None:
+        raise ArchitectureError(
+            "the model file does not say what network it is; "
+            "send architecture, input and classes with the request"
+        )
+    if isinstance(found.architecture, OnnxGraph) != (checkpoint.onnx is not None):
+        raise ArchitectureError(
+            f"the model file is {checkpoint.source_format}, and its architecture is said to be "
+            f'{found.architecture.name}; "onnx" is that of .onnx files, and of these alone'
+        )
+    return found
 
 
 def _draw(description: ModelDescription, checkpoint: Checkpoint) -> nn.Module:
     allowed = min(MAX_ELEMENTS, 4 * checkpoint.elements + _SPARE_ELEMENTS)
+    graph = checkpoint.onnx.graph if checkpoint.onnx else None
     try:
-        return build_blueprint(description.architecture, max_elements=allowed)
+        return build_blueprint(description.architecture, max_elements=allowed, graph=graph)
     except ArchitectureError as error:
         raise ArchitectureError(
             f"{error} (the model file holds {checkpoint.elements:,} numbers)"
@@ -152,9 +172,9 @@ def _try(classifier: Classifier, description: ModelDescription) -> None:
     try:
         with torch.inference_mode():
             logits = classifier(torch.full((1, *size), 0.5))
-    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except RUN_ERRORS as error:
         raise ArchitectureError(
-            f"the network does not take images of {size} (channels, height, width): {error!s:.200}"
+            f"the network does not take images of {size} (channels, height, width): {told(error)}"
         ) from error
     if tuple(logits.shape) != wanted:
         raise ArchitectureError(f"the network answers with {tuple(logits.shape)}, not {wanted}")

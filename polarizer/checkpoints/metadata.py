@@ -21,6 +21,7 @@ FORMAT_VERSION = 1
 
 _DESCRIPTION_PARTS = ("architecture", "input", "classes")
 _OTHER_PARTS = ("method", "polarized_layers", "attached_layers", "provenance")
+_GRAPH = "onnx_graph"
 
 
 class Provenance(BaseModel):
@@ -48,6 +49,8 @@ class ArtefactMetadata(BaseModel):
     attached_layers: dict[str, Method] = {}
     """layers whose polarizer is a module of its own and must be attached to load → its method"""
     provenance: Provenance = Provenance()
+    onnx_graph: str | None = None
+    """of a model that came as ONNX: all of that file but its weights (:mod:`polarizer.onnx`)"""
 
     @field_validator("attached_layers", mode="before")
     @classmethod
@@ -59,6 +62,8 @@ class ArtefactMetadata(BaseModel):
         """Metadata of the file; equal content gives equal strings."""
         fields = self.model_dump(mode="json")
         fields |= fields.pop("description")
+        if self.onnx_graph is None:
+            del fields[_GRAPH]
         return {f"{PREFIX}format": str(FORMAT_VERSION)} | {
             PREFIX + name: json.dumps(value, sort_keys=True, separators=(",", ":"))
             for name, value in fields.items()
@@ -81,6 +86,7 @@ class ArtefactMetadata(BaseModel):
         try:
             return cls.model_validate(
                 {name: _part(metadata, name) for name in _OTHER_PARTS}
+                | {name: _part(metadata, name) for name in (_GRAPH,) if PREFIX + name in metadata}
                 | {"description": {name: _part(metadata, name) for name in _DESCRIPTION_PARTS}}
             )
         except (ValidationError, ValueError, KeyError) as error:

@@ -16,6 +16,15 @@ from polarizer.checkpoints.torch_archive import read_torch_archive
 from polarizer.description import ModelDescription
 from polarizer.errors import ModelFormatError, ModelValueError
 from polarizer.listing import some
+from polarizer.onnx import Graph, OnnxLimits, named_by_network, read_onnx, unpacked
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxOrigin:
+    """``graph`` is what the network is built from; ``packed`` all of the file but its weights."""
+
+    graph: Graph
+    packed: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +41,8 @@ class Checkpoint:
     """when the file is an artefact of ours"""
     folder: FolderArchive | None = None
     """when the file is a Hugging Face folder"""
+    onnx: OnnxOrigin | None = None
+    """when it is an ONNX file, or an artefact made from one"""
 
     @property
     def description(self) -> ModelDescription | None:
@@ -48,19 +59,22 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path, limits: CheckpointLimits | None = None) -> Checkpoint:
-    """The model file at ``path``: safetensors, what ``torch.save`` made of a state dict, or a zip
-    of a Hugging Face folder.
+    """The model file at ``path``: safetensors, what ``torch.save`` made of a state dict, a zip of a
+    Hugging Face folder, or ONNX.
 
-    Runs no code of the file and takes no more memory than the file has bytes. Raises
-    :class:`ModelFormatError` for other formats, damage and limits, and :class:`ModelValueError`
-    for NaN and infinite weights.
+    Runs no code of the file and takes no more memory than the file has bytes, of an ONNX file a few
+    times that. Raises :class:`ModelFormatError` for other formats, damage and limits, and
+    :class:`ModelValueError` for NaN and infinite weights.
     """
     limits = limits or CheckpointLimits()
     source_format = sniff(path, limits.max_bytes)
     if source_format is SourceFormat.SAFETENSORS:
         tensors, metadata = read_safetensors(path, limits)
         artefact = ArtefactMetadata.from_strings(metadata)
-        checkpoint = Checkpoint(tensors, source_format, "", metadata, artefact)
+        origin = _origin(artefact)
+        checkpoint = Checkpoint(tensors, source_format, "", metadata, artefact, onnx=origin)
+    elif source_format is SourceFormat.ONNX:
+        checkpoint = _onnx_checkpoint(path, limits)
     elif folder := read_folder_archive(path, limits):
         checkpoint = _of_folder(folder)
     else:
@@ -77,8 +91,28 @@ def _of_folder(folder: FolderArchive) -> Checkpoint:
         return Checkpoint(folder.tensors, SourceFormat.TORCH, folder.container, folder=folder)
     artefact = ArtefactMetadata.from_strings(folder.metadata)
     return Checkpoint(
-        folder.tensors, SourceFormat.SAFETENSORS, "", folder.metadata, artefact, folder
+        folder.tensors,
+        SourceFormat.SAFETENSORS,
+        "",
+        folder.metadata,
+        artefact,
+        folder,
+        _origin(artefact),
     )
+
+
+def _onnx_checkpoint(path: Path, limits: CheckpointLimits) -> Checkpoint:
+    """The weights under the names and in the shapes that the network of the graph has."""
+    file = read_onnx(path.read_bytes(), OnnxLimits(max_tensors=limits.max_tensors))
+    tensors = named_by_network(file.graph, file.tensors)
+    origin = OnnxOrigin(file.graph, file.packed)
+    return Checkpoint(tensors, SourceFormat.ONNX, onnx=origin)
+
+
+def _origin(artefact: ArtefactMetadata | None) -> OnnxOrigin | None:
+    if artefact is None or artefact.onnx_graph is None:
+        return None
+    return OnnxOrigin(unpacked(artefact.onnx_graph)[0], artefact.onnx_graph)
 
 
 def check_finite(tensors: dict[str, Tensor]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from tests.polarizer.hostile.onnx_files import ONNX
 from tests.polarizer.hostile.pickles import (
     Call,
     Payload,
@@ -209,7 +210,6 @@ OTHER_FORMATS: dict[str, Make] = {
     "torch.export of 2.1": lambda _: zipped({"serialized_exported_program.json": b"{}"}),
     "Keras": lambda _: zipped({"config.json": b"{}", "model.weights.h5": b""}),
     "Keras of old": lambda _: b"\x89HDF\r\n\x1a\n" + bytes(100),
-    "ONNX": lambda _: b"\x08\x09\x12\x07pytorch\x1a\x052.1.0:" + bytes(100),
     "TensorFlow Lite": lambda _: b"\x1c\0\0\0TFL3" + bytes(100),
     "GGUF": lambda _: b"GGUF\x03\0\0\0" + bytes(100),
     "a NumPy array": lambda _: b"\x93NUMPY\x01\0v\0" + bytes(100),
@@ -223,4 +223,4 @@ OTHER_FORMATS: dict[str, Make] = {
     "a zip compressed by LZMA": lambda _: zipped({"m/data.pkl": b"x"}, zipfile.ZIP_LZMA),
 }
 
-MODELS: dict[str, Make] = PICKLES | MEMORY | DAMAGED | OTHER_FORMATS
+MODELS: dict[str, Make] = PICKLES | MEMORY | DAMAGED | OTHER_FORMATS | ONNX

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.polarizer.hostile import DATASETS, MODELS, datasets, models
+from tests.polarizer.hostile.onnx_files import ONNX
 
 PAGE = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
 GROUPS = {
     "models: code in a pickle": models.PICKLES,
     "models: more memory than there is": models.MEMORY,
     "models: damaged": models.DAMAGED,
+    "models: ONNX": ONNX,
     "models: formats that are not read": models.OTHER_FORMATS,
     "data sets: paths and links": datasets.PATHS,
     "data sets: more memory than there is": datasets.MEMORY,

@@ -1,0 +1,1 @@
+"""ONNX files of the usual families of networks, by both of torch's exporters: are they read?"""
