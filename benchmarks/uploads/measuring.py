@@ -21,7 +21,8 @@ LOOK_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Row:
-    """``peak_mib``: how much larger the web process became than it was before."""
+    """``peak_mib``: how much larger the web process became than it was before;
+    ``processor_seconds``: what it took of all cores together."""
 
     store: str
     way: str
@@ -29,6 +30,7 @@ class Row:
     seconds: float
     mib_per_second: float
     peak_mib: float | None = None
+    processor_seconds: float | None = None
 
 
 @dataclass
@@ -81,14 +83,20 @@ def upload(
     """One upload, which is deleted again."""
     memory = Memory(process)
     with Polarizer(url, timeout=600) as service, memory.watched():
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), _worked(process)
         made = WAYS[way](service, path, digest)
         seconds = time.perf_counter() - started
+        worked = _worked(process) - worked
     with Polarizer(url) as service:
         service.uploads.delete(made)
     size = path.stat().st_size / MIB
     grown = (memory.peak - memory.before) / MIB
-    return Row(store, way, turn, seconds, size / seconds, grown)
+    return Row(store, way, turn, seconds, size / seconds, grown, worked)
+
+
+def _worked(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def put(store: Store, path: Path, *, name: str, turn: int) -> Row:

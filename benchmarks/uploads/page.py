@@ -22,11 +22,14 @@ INTRODUCTION = """\
 one piece and in parts (as the client does it: one part after the other, each with its digest), and
 puts the same file into the same store by the store's own `put`, without a service, all in turn.
 
+- **own put**: of the folder, a copy that is then forced to the disk; of S3, boto3's `upload_file`
+  with parts of 16 MiB, ten at a time.
 - **rate ÷ own put**: medians over the rounds; to reach: 0.7. An upload is sent over a socket,
-  hashed, and kept as safely as a `put` is. In parts, the whole is read once more at the end for its
-  digest.
+  hashed, and kept as safely as a `put` is. In parts it is sent and stored one part after the other,
+  and a folder's file is read once more at the end for its digest.
 - **memory**: how much larger the web process was at its peak than before, the largest of all
   rounds; to reach: 20 MiB.
+- **processor**: seconds of the web process, the median.
 """
 
 
@@ -56,7 +59,10 @@ def conditions(about: dict[str, Any]) -> str:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Markdown."""
-    lines = ["| store | way | MiB/s | ÷ own put | memory, MiB |", "|---|---|---|---|---|"]
+    lines = [
+        "| store | way | MiB/s | ÷ own put | memory, MiB | processor, s |",
+        "|---|---|---|---|---|---|",
+    ]
     for store in dict.fromkeys(row.store for row in rows):
         own = _rate([row for row in rows if (row.store, row.way) == (store, "own put")])
         for way in dict.fromkeys(row.way for row in rows):
@@ -64,7 +70,10 @@ def table(rows: Sequence[Row]) -> list[str]:
             grown = [row.peak_mib for row in mine if row.peak_mib is not None]
             memory = f"{max(grown):.1f}" if grown else ""
             share = f"{_rate(mine) / own:.2f}" if grown else ""
-            lines.append(f"| {store} | {way} | {_rate(mine):.0f} | {share} | {memory} |")
+            worked = [row.processor_seconds for row in mine if row.processor_seconds is not None]
+            processor = f"{statistics.median(worked):.1f}" if worked else ""
+            facts = f"{_rate(mine):.0f} | {share} | {memory} | {processor}"
+            lines.append(f"| {store} | {way} | {facts} |")
     return lines
 
 
