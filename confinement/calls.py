@@ -21,7 +21,7 @@ FREE = named(
     readlink readlinkat getdents getdents64 getcwd chdir fchdir umask ftruncate fallocate fadvise64
     fsync fdatasync flock sendfile copy_file_range readahead sync_file_range
 
-    mmap munmap mremap mprotect madvise brk msync mincore mlock mlock2 munlock membarrier
+    munmap mremap mprotect madvise brk msync mincore mlock mlock2 munlock membarrier
     get_mempolicy
 
     futex futex_wait futex_wake futex_requeue futex_waitv set_robust_list rseq set_tid_address

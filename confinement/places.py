@@ -18,13 +18,13 @@ _FILES = (
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/filesystems"),
     "/proc/sys/vm/overcommit_memory",
     *("/sys/devices/system", "/sys/fs/cgroup"),
-    *("/dev/zero", "/dev/random", "/dev/urandom"),
+    *("/dev/random", "/dev/urandom"),  # not zero: to map it is to have shared memory
 )
 _GPU_FILES = (
     *("/proc/driver/nvidia", "/proc/driver/nvidia-uvm", "/proc/devices", "/proc/modules"),
     *("/proc/sys/vm/mmap_min_addr", "/proc/self", "/sys/bus/pci", "/sys/devices", "/sys/module"),
     *("/sys/class/drm", "/usr/share/nvidia", "/etc/nvidia-container-runtime", "/usr/local/cuda"),
-    "/run/nvidia-persistenced",
+    *("/run/nvidia-persistenced", "/dev/zero"),
 )
 
 

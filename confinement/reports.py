@@ -11,7 +11,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ _NOTIFICATION = struct.Struct("=QIIiIQ6Q")  # id, pid, flags, number, architectu
 _RESPONSE = struct.Struct("=QqiI")  # id, value, error, flags
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _GO_ON = 1
+_MOST_AT_ONCE = 253  # descriptors in one message (SCM_MAX_FD)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,25 @@ def give_away(listener: int, connection: socket.socket) -> None:
 
 
 def take(connection: socket.socket) -> int | None:
-    """The descriptor that was sent; None if there will be none. Raises OSError."""
+    """The descriptor that was sent; None if there will be none. Nothing can be sent afterwards:
+    descriptors that nobody takes count against all processes of a user, and would keep another
+    one from giving its own away. Raises OSError."""
     _data, found, _flags, _address = socket.recv_fds(connection, 64, 1)
-    for more in found[1:]:
+    connection.shutdown(socket.SHUT_RD)
+    for more in [*found[1:], *_left(connection)]:
         os.close(more)
     return found[0] if found else None
+
+
+def _left(connection: socket.socket) -> Iterator[int]:
+    """Descriptors that were sent and not taken."""
+    while True:
+        data, found, _flags, _address = socket.recv_fds(
+            connection, 4096, _MOST_AT_ONCE, socket.MSG_DONTWAIT
+        )
+        yield from found
+        if not data:
+            return
 
 
 class Listener:

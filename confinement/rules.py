@@ -17,10 +17,12 @@ LIBRARY_SOCKETS = {1: "AF_UNIX", 16: "AF_NETLINK"}
 _O_TMPFILE, _O_TRUNC, _O_ACCMODE = 0o20000000, 0o1000, 0o3
 _THREAD = 0x00010000 | 0x00000800 | 0x00000100  # CLONE_THREAD, SIGHAND, VM
 _NOT_A_THREAD = 0x7E000000 | 0x00020000 | 0x00002000 | 0x00001000  # namespaces, PTRACE, PIDFD
-_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034)
-"""Duplicates, flags, locks, sizes and seals; no owner who would get signals, no lease."""
+_FCNTL = (0, 1, 2, 3, 4, 1030, 1032, 1034)
+"""Duplicates, flags, sizes and seals; no owner who would get signals, no lease, and no lock of a
+record: of these a process may hold any number, in memory of the kernel that nobody limits."""
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX."""
+_SHARED_AND_NEW = 0x01 | 0x20  # MAP_SHARED (and MAP_SHARED_VALIDATE), MAP_ANONYMOUS
 _PRCTL = (3, 15, 16, 21, 23, 27, 30, 39, 0x53564D41)
 """What only asks, PR_SET_NAME, PR_SET_VMA."""
 
@@ -99,6 +101,7 @@ def _by_argument(actions: Actions, process: int) -> dict[str, _Outcome]:
             [_allow(Condition(0, who), Condition(2, 0, wide=True)) for who in (0, ours)],
         ),
         "sched_setaffinity": (refuse(errno.EPERM), nobody_else),
+        "mmap": (ALLOW, [_shared_memory(actions.suspicious)]),
         "socket": (
             hostile,
             [Clause([Condition(0, kind)], actions.suspicious) for kind in LIBRARY_SOCKETS],
@@ -110,6 +113,12 @@ def _by_argument(actions: Actions, process: int) -> dict[str, _Outcome]:
         "recvmsg": (hostile, ()),
         "recvfrom": (hostile, ()),
     }
+
+
+def _shared_memory(action: int) -> Clause:
+    """Memory that is kept while a byte of it is mapped, whatever of it the process gave back: no
+    limit of memory would see it."""
+    return Clause([Condition(3, _SHARED_AND_NEW, mask=_SHARED_AND_NEW)], action)
 
 
 def _opening(flags: int, actions: Actions) -> _Outcome:
@@ -130,7 +139,7 @@ def _exceptions(allowed: Allowance, reported: int) -> dict[str, _Outcome]:
         found |= {name: (reported, [_allow(Condition(0, allowed.socket))]) for name in names}
     if allowed.gpu:
         found |= dict.fromkeys(PROCESSES, (reported, ()))
-        more = ("ioctl", "memfd_create", "sched_setaffinity", "mbind", "set_mempolicy")
+        more = ("ioctl", "memfd_create", "mmap", "sched_setaffinity", "mbind", "set_mempolicy")
         found |= dict.fromkeys(more, (ALLOW, ()))
     if allowed.programs:
         found |= dict.fromkeys((*PROCESSES, "clone", "tgkill", "kill"), (ALLOW, ()))
@@ -152,7 +161,7 @@ def verdict(
     if name in NAMING:
         return Verdict(name, 0, hostile=False, passes=True)
     hostile = name in HOSTILE | _BY_ARGUMENT
-    known = hostile or name in SUSPICIOUS
+    known = hostile or name in SUSPICIOUS | {"mmap"}
     if name == "socket" and arguments[0] & 0xFFFFFFFF in LIBRARY_SOCKETS:
         hostile = False
     if gpu and name in PROCESSES | {"clone"}:

@@ -26,7 +26,16 @@ MOST_DEEP = 64
 MOST_THREADS = 64
 """And eight for each core: several libraries have a pool of their own."""
 
-_DELETED = re.compile(rb"^\S+ \S+ \S+ (\S+) ([1-9]\d*) .* \(deleted\)$", re.MULTILINE)
+_DELETED = re.compile(
+    rb"^\S+ \S+ \S+ (\S+) ([1-9]\d*) +(?=\S)(?!/dev/zero \(deleted\)$).* \(deleted\)$",
+    re.MULTILINE,
+)
+"""Files that are mapped and have no name, by device and number; not shared memory, which the kernel
+shows as if it were such a file and which is counted as memory."""
+
+_MEMORY = ("RssAnon", "RssShmem", "VmPTE")
+"""Of ``/proc/<pid>/status``: private memory, shared memory, and the tables by which the processor
+finds both, which grow with what is only looked at too."""
 
 
 class OverstepError(Exception):
@@ -81,7 +90,7 @@ class Watch:
 
     def _check_process(self) -> None:
         facts = _status(self._child.pid)
-        used = facts.get("RssAnon", 0) + facts.get("RssShmem", 0)
+        used = sum(facts.get(name, 0) for name in _MEMORY)
         if self._limits.memory_bytes and used > self._limits.memory_bytes:
             raise OverstepError(
                 "out-of-memory",

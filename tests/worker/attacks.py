@@ -126,6 +126,16 @@ def private_memory() -> None:
         kept.extend(bytes(64 << 20))
 
 
+def page_tables() -> None:
+    """Looks at pages that hold nothing: ``RLIMIT_DATA`` counts what may be written."""
+    kept = []
+    for _ in range(16):
+        kept.append(mmap.mmap(-1, 64 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANON, mmap.PROT_READ))
+        for at in range(0, len(kept[-1]), 2 << 20):
+            kept[-1][at]
+    time.sleep(FOREVER)
+
+
 def shared_memory() -> None:
     """Of which ``RLIMIT_DATA`` counts nothing."""
     kept = []
@@ -162,7 +172,8 @@ ATTACKS: dict[str, Callable[[], None]] = {
         *(connect, connect_in_silence, bomb, leave_a_daemon, kill_the_worker, read_users),
         *(ask_for_files_forever, one_large_file, many_large_files, many_small_files, deep_folders),
         *(files_without_a_name, mapped_files_without_a_name, folders_that_may_not_be_listed),
-        *(private_memory, shared_memory, threads, ignore_signals, fill_the_disk_with_words),
+        *(private_memory, page_tables, shared_memory),
+        *(threads, ignore_signals, fill_the_disk_with_words),
     )
 }
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def attacker(bench: Bench, attack: str, **settings: Any) -> Runner:
-    runner = bench.runner("well_behaved", sandbox="require", **settings)
+    runner = bench.runner("well_behaved", **{"sandbox": "require"} | settings)
     command = [sys.executable, "-P", "-m", "tests.worker.attacks", attack]
     tools = runner._tools
     runner._tools = type(tools)(tools.settings, tools.database, tools.blobs, command)
@@ -109,9 +109,24 @@ def test_a_full_disk_is_the_jobs_own(bench: Bench, attack: str) -> None:
     assert error["code"] == "disk-limit"
 
 
-@pytest.mark.parametrize("attack", ["private_memory", "shared_memory"])
+@pytest.mark.parametrize("attack", ["private_memory", "page_tables"])
 def test_memory_is_limited(bench: Bench, attack: str) -> None:
     error, _logged = ran(bench, attack, job_memory_bytes=300 * MIB)
+    assert error["code"] == "out-of-memory"
+
+
+def test_shared_memory_is_refused(bench: Bench) -> None:
+    """Whoever gives it back but for a byte keeps it, and nothing would count it."""
+    error, logged = ran(bench, "shared_memory")
+    assert error["code"] == "sandbox-violation"
+    refused = [entry for entry in logged if entry["event"] == "sandbox_refused"]
+    assert (refused[0]["call"], refused[0]["hostile"]) == ("mmap", False)
+
+
+def test_shared_memory_is_memory_where_nothing_refuses_it(bench: Bench) -> None:
+    """And no file without a name, as which the kernel shows it."""
+    small = {"job_memory_bytes": 300 * MIB, "job_disk_bytes": MIB}
+    error, _logged = ran(bench, "shared_memory", sandbox="off", **small)
     assert error["code"] == "out-of-memory"
 
 
