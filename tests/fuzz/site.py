@@ -1,5 +1,6 @@
-"""A service with something in it, in a process of its own: a model that answers, a name, uploads,
-defenses in every state that needs no worker. ``IDS`` of these go to whoever makes requests."""
+"""A service with something in it, in a process of its own: a model that answers, a name, a key,
+uploads whole and in parts, defenses in every state that needs no worker, an erasure that is over.
+``IDS`` of these go to whoever makes requests."""
 
 from __future__ import annotations
 
@@ -14,6 +15,9 @@ from pathlib import Path
 import httpx
 
 from service.app import build
+from service.resources import ANONYMOUS
+from service.retention import leaving
+from service.retention.erasing import Eraser
 from service.settings import Settings
 from tests.service.conftest import migrate
 from tests.service.inference.artefacts import add_model, make_alarm, make_artefact
@@ -39,7 +43,7 @@ def fuzzed_site(folder: Path) -> Iterator[tuple[str, dict[str, list[str]], Path]
     settings = Settings(data_dir=folder / "data", require_keys=False)
     settings.data_dir.mkdir()
     migrate(settings)
-    model = _add_model(settings, folder)
+    erasure, model = _furnish(settings, folder)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("POLARIZER_")
     }
@@ -56,18 +60,22 @@ def fuzzed_site(folder: Path) -> Iterator[tuple[str, dict[str, list[str]], Path]
             assert process.stdout
             url = process.stdout.readline().split()[-1]
             with httpx.Client(base_url=url, timeout=PATIENCE) as client:
-                yield url, _fill(client, model), log
+                yield url, _fill(client, model) | {"erasure_id": [erasure]}, log
         finally:
             process.terminate()
             process.wait(PATIENCE)
 
 
-def _add_model(settings: Settings, folder: Path) -> str:
+def _furnish(settings: Settings, folder: Path) -> tuple[str, str]:
+    """What takes no request: ids of an erasure of what was there before, and of a model."""
     resources = build(settings)
+    with resources.database.write() as session:
+        erasure = leaving.ask(session, ANONYMOUS, confirm=ANONYMOUS).id
+    assert Eraser(resources.database, resources.store).advance(erasure)
     artefact = make_artefact(folder, 1)
     model = add_model(resources, artefact, make_alarm(folder, artefact, threshold=0.5))
     resources.database.dispose()
-    return model
+    return erasure, model
 
 
 def _fill(client: httpx.Client, model: str) -> dict[str, list[str]]:
@@ -79,6 +87,7 @@ def _fill(client: httpx.Client, model: str) -> dict[str, list[str]]:
 
     sent("PUT", "/v1/names/fuzzed", json={"model_id": model})
     sent("POST", "/v1/webhooks/secrets")
+    key = sent("POST", "/v1/keys", json={"name": "fuzzed", "scopes": ["read"]})["id"]
     uploads = [sent("POST", "/v1/uploads", content=b"%d" % n)["id"] for n in range(3)]
     begun = {"size": 1 << 17, "sha256": 64 * "0", "part_size": 1 << 16}
     multiparts = [sent("POST", "/v1/multipart-uploads", json=begun)["id"] for _ in range(3)]
@@ -93,6 +102,8 @@ def _fill(client: httpx.Client, model: str) -> dict[str, list[str]]:
         "model_id": [model],
         "name": ["fuzzed", model],
         "version": ["1"],
+        "key_id": [key],
+        "number": ["1"],
     }
 
 
