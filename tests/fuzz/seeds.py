@@ -32,6 +32,8 @@ from tests.polarizer.archives import (
 )
 from tests.polarizer.datasets import parquet_file
 from tests.polarizer.models import description, network, state
+from tests.polarizer.onnx import exports
+from tests.polarizer.onnx.graphs import small_cnn
 from worker import events as words
 
 FORM_TYPE = "multipart/form-data; boundary=xxBOUNDARYxx"
@@ -59,6 +61,10 @@ def _saved(value: object, **options: Any) -> bytes:
     file = io.BytesIO()
     torch.save(value, file, **options)
     return file.getvalue()
+
+
+def onnx_files() -> list[bytes]:
+    return [small_cnn().SerializeToString(), exports.content("vit-torchscript")]
 
 
 def artefacts() -> list[bytes]:

@@ -36,6 +36,7 @@ from tests.fuzz.mutators import Mutator, mixed
 from tests.fuzz.mutators.anywhere import anywhere
 from tests.fuzz.mutators.archives import compressed, tarred, zipped
 from tests.fuzz.mutators.contents import member, pickled, png
+from tests.fuzz.mutators.graphs import graph
 from tests.fuzz.mutators.texts import json_text, safetensors
 from tests.polarizer.archives import CLASSES, spec
 from tests.polarizer.models import description
@@ -146,6 +147,7 @@ TARGETS: dict[str, Target] = {
     "classifier": Target(
         seeds.safetensors, mixed(safetensors, safetensors, anywhere), _classifier, _of(), share=0.3
     ),
+    "ONNX": Target(seeds.onnx_files, mixed(graph, graph, anywhere), _artefact, _of(), share=0.5),
     "artefact": Target(seeds.artefacts, mixed(safetensors), _artefact, _of(), share=0.3),
     "alarm": Target(seeds.alarms, mixed(safetensors), _alarm, _of(), share=0.3),
     "zip of images": Target(seeds.zips, mixed(zipped(member)), _images, _of()),
