@@ -6,16 +6,16 @@ Plain ASGI, as everything in this room, so that streaming bodies and answers pas
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.http.headers import header
 from service.metrics.requests import METHODS, NO_ROUTE, route_of
 from service.tracing import OFF, Kind, Span, TraceContext, Tracing, active
 
@@ -36,6 +36,7 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every answer that does not say otherwise."""
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 
 
 class Around:
@@ -51,10 +52,9 @@ class Around:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers)
+        request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        parent = TraceContext.parse(headers.get("traceparent"))
+        parent = TraceContext.parse(header(scope, b"traceparent"))
         tracing = OFF if scope["path"] in _PROBES else self._tracing
         root = tracing.root("HTTP", parent, kind=Kind.SERVER)
         bound = {"request_id": request_id, "trace_id": root.context.trace_id}
@@ -120,13 +120,14 @@ def _describe(span: Span, scope: Scope, status: int, request_id: str) -> None:
         span.fail(str(status or "client_left"))
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+def _request_id(scope: Scope) -> str:
+    given = header(scope, b"x-request-id") or ""
+    return given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _dress(message: Message, request_id: str) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["X-Request-ID"] = request_id
-    for name, value in SAFE_HEADERS.items():
-        headers.setdefault(name, value)
+    """ASGI's header names are in lower case."""
+    own = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
+    names = {name for name, _ in own}
+    safe = [pair for pair in _SAFE if pair[0] not in names]
+    message["headers"] = [*own, (b"x-request-id", request_id.encode()), *safe]

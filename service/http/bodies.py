@@ -7,13 +7,13 @@ import re
 import time
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
 from service.errors import SlowRequestError, TooLargeError
+from service.http.headers import header
 
 
 class BodyLimit:
@@ -27,29 +27,31 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, default: int, limits: Mapping[str, int]) -> None:
         self.app = app
         self._default = default
-        longest_first = sorted(limits.items(), key=lambda item: -len(item[0]))
-        self._limits = [(_pattern(prefix), limit) for prefix, limit in longest_first]
+        longest_first = sorted(limits, key=len, reverse=True)
+        self._limits = [limits[prefix] for prefix in longest_first]
+        self._prefixes = re.compile("|".join(map(_pattern, longest_first)), re.DOTALL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         limit = self._limit(scope["path"])
-        declared = Headers(scope=scope).get("content-length", "")
+        declared = header(scope, b"content-length") or ""
         if declared.isdecimal() and int(declared) > limit:
             await _too_large(scope, limit)(scope, receive, send)
             return
         await self.app(scope, _counted(receive, limit), send)
 
     def _limit(self, path: str) -> int:
-        for pattern, limit in self._limits:
-            if pattern.match(path):
-                return limit
-        return self._default
+        found = self._prefixes.match(path)
+        if found is None or found.lastindex is None:
+            return self._default
+        return self._limits[found.lastindex - 1]
 
 
-def _pattern(prefix: str) -> re.Pattern[str]:
-    return re.compile(re.escape(prefix).replace(r"\*", "[^/]+") + r"(?:/|\Z)", re.DOTALL)
+def _pattern(prefix: str) -> str:
+    """A group of its own, so that what matched tells whose limit it is."""
+    return "(" + re.escape(prefix).replace(r"\*", "[^/]+") + r"(?:/|\Z))"
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

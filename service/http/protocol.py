@@ -24,6 +24,7 @@ from service.errors import (
     SlowRequestError,
     UnavailableError,
 )
+from service.http.gathering import Gathering
 from service.http.refusals import refusal
 from service.settings import Settings
 
@@ -88,7 +89,7 @@ class GuardedProtocol(HttpToolsProtocol):
     # Connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(Gathering(transport, self.loop))
         if len(self.connections) > self._limits.connections:
             self._refuse(UnavailableError("too many connections are open", retry_after=5))
         else:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import problems
 from service.errors import ForeignSiteError
+from service.http.headers import header
 from service.server import is_loopback
 
 _PORT = re.compile(r":\d*$")
@@ -56,15 +57,20 @@ class OwnSite:
             await self.app(scope, receive, send)
 
     def _objection(self, scope: Scope) -> str | None:
-        headers = Headers(scope=scope)
         changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
-        if changes and foreign and headers.get("origin") not in self._origins:
+        foreign = header(scope, b"sec-fetch-site") in ("cross-site", "same-site")
+        if changes and foreign and header(scope, b"origin") not in self._origins:
             return "the request comes from a web page of another site"
-        host = _PORT.sub("", headers.get("host", "")).strip("[]").lower()
-        if self._loopback and not is_loopback(host):
-            return f"the service listens on this machine only, which is not called {host[:200]!r}"
+        if self._loopback and (name := _elsewhere(header(scope, b"host") or "")) is not None:
+            return f"the service listens on this machine only, which is not called {name[:200]!r}"
         return None
+
+
+@lru_cache(maxsize=64)
+def _elsewhere(host: str) -> str | None:
+    """The name of a ``Host`` header that is not one of this machine."""
+    name = _PORT.sub("", host).strip("[]").lower()
+    return None if is_loopback(name) else name
 
 
 class OpenTo:

@@ -36,11 +36,17 @@ class RequestMetrics:
             "Requests that are being answered.",
             registry=self.registry,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        method = method if method in METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        key = method if method in METHODS else "other", route, status
+        series = self._series.get(key)
+        if series is None:
+            method, *_ = key
+            count = self._requests.labels(method, route, str(status))
+            series = self._series[key] = count, self._seconds.labels(method, route)
+        series[0].inc()
+        series[1].observe(seconds)
 
 
 class Measured:
@@ -63,10 +69,11 @@ class Measured:
                 status = message["status"]
             await send(message)
 
+        self._metrics.running.inc()
         try:
-            with self._metrics.running.track_inprogress():
-                await self.app(scope, receive, watched)
+            await self.app(scope, receive, watched)
         finally:
+            self._metrics.running.dec()
             seconds = time.perf_counter() - started
             self._metrics.answered(scope["method"], route_of(scope), status, seconds)
 
