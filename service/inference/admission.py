@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Self
 
 from service.errors import BusyError
 
 MOST_ROWS = 4096
 MOST_BYTES = 256 << 20
 RETRY_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class Place:
-    """Room for a request of so many bytes, kept while the block of ``room`` runs."""
-
-    nbytes: int
 
 
 class Admission:
@@ -28,10 +19,10 @@ class Admission:
         self._most_bytes = most_bytes
         self.rows = self.nbytes = 0
 
-    @contextmanager
-    def room(self, *, rows: int = 0, nbytes: int = 0) -> Iterator[Place]:
-        """Keeps room. Raises BusyError when too much waits already; a request that is larger than
-        all there is gets its turn when nothing else waits."""
+    def room(self, *, rows: int = 0, nbytes: int = 0) -> Place:
+        """Takes room, which is to be left by ``with``. Raises BusyError when too much waits
+        already; a request that is larger than all there is gets its turn when nothing else
+        waits."""
         waiting = self.rows or self.nbytes
         over = self.rows + rows > self._most_rows or self.nbytes + nbytes > self._most_bytes
         if over and waiting:
@@ -42,8 +33,24 @@ class Admission:
             )
         self.rows += rows
         self.nbytes += nbytes
-        try:
-            yield Place(nbytes)
-        finally:
-            self.rows -= rows
-            self.nbytes -= nbytes
+        return Place(self, rows, nbytes)
+
+    def leave(self, rows: int, nbytes: int) -> None:
+        """Called by the place."""
+        self.rows -= rows
+        self.nbytes -= nbytes
+
+
+class Place:
+    """Room for a request of so many rows and bytes, kept until the end of its ``with``."""
+
+    def __init__(self, admission: Admission, rows: int, nbytes: int) -> None:
+        self._admission = admission
+        self._rows = rows
+        self.nbytes = nbytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admission.leave(self._rows, self.nbytes)

@@ -6,8 +6,9 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 _SUFFIX = ".safetensors"
 _PARTIAL = ".partial"
 _ABANDONED_SECONDS = 24 * 3600
+SECONDS = 1.0
+"""How long a use goes without a note on the file that it was used."""
 
 
 class ModelCache:
@@ -41,22 +44,33 @@ class ModelCache:
         self._on_removed = on_removed
         self._users: Counter[str] = Counter()
         self._fetching: dict[str, asyncio.Lock] = {}
+        self._noted: dict[str, float] = {}
         self._has_grown = True
 
-    @asynccontextmanager
-    async def file(self, blob: BlobRecord) -> AsyncIterator[Path]:
-        """The blob's file, which stays while the block runs. Raises LostBlobError (its bytes are
-        missing or damaged) and UnavailableError."""
+    def file(self, blob: BlobRecord) -> Use:
+        """For ``async with``: the blob's file, which stays while the block runs. Raises
+        LostBlobError (its bytes are missing or damaged) and UnavailableError."""
+        return Use(self, blob)
+
+    async def take(self, blob: BlobRecord) -> Path:
+        """The blob's file, which stays until it is given back. Raises as ``file`` does."""
         self._users[blob.sha256] += 1
         try:
-            yield await self._have(blob)
-        finally:
-            self._users[blob.sha256] -= 1
-            if not self._users[blob.sha256]:
-                del self._users[blob.sha256]
-                self._fetching.pop(blob.sha256, None)
-                if self._has_grown:
-                    self._shrink()
+            if time.monotonic() < self._noted.get(blob.sha256, 0.0):
+                return self._path(blob.sha256)
+            return await self._have(blob)
+        except BaseException:
+            self.give_back(blob)
+            raise
+
+    def give_back(self, blob: BlobRecord) -> None:
+        """Once for every ``take`` that returned."""
+        self._users[blob.sha256] -= 1
+        if not self._users[blob.sha256]:
+            del self._users[blob.sha256]
+            self._fetching.pop(blob.sha256, None)
+            if self._has_grown:
+                self._shrink()
 
     def digests(self) -> set[str]:
         """Of all files that are kept."""
@@ -64,6 +78,7 @@ class ModelCache:
 
     def remove(self, sha256: str) -> None:
         """Forgets a file, because it is damaged or nobody needs it any more."""
+        self._noted.pop(sha256, None)
         for folder in (self._folder, self._folder / NOTES):  # what the engine noted about it, too
             for path in folder.glob(f"{sha256}*"):
                 path.unlink(missing_ok=True)
@@ -77,6 +92,7 @@ class ModelCache:
             except OSError:  # not there, in all likelihood; else fetching says what is wrong
                 await asyncio.to_thread(self._fetch, blob, path)
                 self._has_grown = True
+            self._noted[blob.sha256] = time.monotonic() + SECONDS
         return path
 
     def _fetch(self, blob: BlobRecord, path: Path) -> None:
@@ -103,12 +119,28 @@ class ModelCache:
                 self.remove(path.stem)
                 surplus -= size
         self._has_grown = surplus > 0
+        now = time.monotonic()
+        self._noted = {sha256: until for sha256, until in self._noted.items() if until > now}
         for stamp, _, path in _stamped(self._folder, _PARTIAL):
             if stamp < time.time() - _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)
 
     def _path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}{_SUFFIX}"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A class and no generator, because every request has one."""
+
+    cache: ModelCache
+    blob: BlobRecord
+
+    async def __aenter__(self) -> Path:
+        return await self.cache.take(self.blob)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cache.give_back(self.blob)
 
 
 def _stamped(folder: Path, ending: str) -> list[tuple[float, int, Path]]:

@@ -24,6 +24,7 @@ from service.inference.messages import (
     Notice,
     Predict,
     Question,
+    answer_bytes,
 )
 from service.inference.process import spawn
 from service.inference.ranking import is_finite
@@ -98,6 +99,8 @@ class EngineClient:
 
     async def connected(self) -> Connection:
         """The engine, started unless it runs. Raises UnavailableError."""
+        if self._connection is not None and not self._connection.lost:
+            return self._connection
         async with self._opening:
             if self._connection is None or self._connection.lost:
                 self._connection = await self._start()
@@ -175,17 +178,23 @@ def _put(
     """Copies the job into shared memory and asks."""
     sizes = tuple(len(part) for part in job.parts)
     length = -(-sum(sizes) // ALIGNMENT) * ALIGNMENT
-    question = _question(number, model, job, sizes, seconds)
-    block = connection.arena.take(length + question.answer_bytes)
+    answer = answer_bytes(model.network, job.count, model.classes)
+    block = connection.arena.take(length + answer)
     if block is None:
         raise BusyError("no memory is left for more requests", retry_after=RETRY_SECONDS)
     _fill(block, job, sizes)
-    places = {"begin": block.begin, "answer": block.begin + length}
-    return connection.ask(question.model_copy(update=places), block)
+    question = _question(number, model, job, sizes, seconds, block.begin, block.begin + length)
+    return connection.ask(question, block)
 
 
 def _question(
-    number: int, model: Servable, job: Rows | Images, sizes: tuple[int, ...], seconds: float
+    number: int,
+    model: Servable,
+    job: Rows | Images,
+    sizes: tuple[int, ...],
+    seconds: float,
+    begin: int,
+    answer: int,
 ) -> Question:
     common = {
         "id": number,
@@ -193,12 +202,12 @@ def _question(
         "input": model.input,
         "classes": model.classes,
         "seconds": seconds,
-        "begin": 0,
-        "answer": 0,
+        "begin": begin,
+        "answer": answer,
     }
     if isinstance(job, Images):
-        return Predict.model_construct(**common, sizes=sizes)  # type: ignore[arg-type]
-    return Infer.model_construct(**common, dtype=job.dtype, count=job.count)  # type: ignore[arg-type]
+        return Predict(**common, sizes=sizes)  # type: ignore[arg-type]
+    return Infer(**common, dtype=job.dtype, count=job.count)  # type: ignore[arg-type]
 
 
 def _fill(block: Block, job: Rows | Images, sizes: tuple[int, ...]) -> None:

@@ -81,6 +81,8 @@ class Connection:
         self._on_notice = on_notice
         self._owed: dict[int, _Owed] = {}
         self._numbers = itertools.count(1)
+        self._outbox: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
         self.arena = arena
         self.lost = False
         self.heard_at = _now()
@@ -112,7 +114,7 @@ class Connection:
     def ask(self, question: Question, block: Block) -> Outcome:
         """Sends the request, whose input is in ``block`` already; the block is freed at its end.
         The outcome raises EngineLostError when the engine ends first."""
-        outcome: Outcome = asyncio.get_running_loop().create_future()
+        outcome: Outcome = self._loop.create_future()
         if self.lost:
             outcome.set_exception(EngineLostError())
             return outcome
@@ -129,8 +131,15 @@ class Connection:
         self._send(Forget(model=sha256))
 
     def _send(self, message: BaseModel) -> None:
+        """What is said within one turn of the event loop goes out together."""
+        if not self._outbox:
+            self._loop.call_soon(self._flush)
+        self._outbox.append(frames.encode(message))
+
+    def _flush(self) -> None:
+        said, self._outbox = self._outbox, []
         if not self.lost:  # no drain: the requests that may wait are bounded (admission.py)
-            self._writer.write(frames.encode(message))
+            self._writer.write(b"".join(said))
 
     # Listening
 
@@ -143,12 +152,21 @@ class Connection:
         log.info("engine_ended", pid=self.pid, exit_code=code)
 
     async def _listen(self) -> None:
+        splitter = frames.Splitter()
         try:
-            while (text := await frames.receive(self._reader)) is not None:
+            while data := await self._read():
                 self.heard_at = _now()
-                self._take(FROM_ENGINE.validate_json(text))
+                for text in splitter.feed(data):
+                    self._take(FROM_ENGINE.validate_json(text))
         except (FrameError, ValidationError) as error:
             log.error("engine_talks_nonsense", pid=self.pid, error=str(error)[:500])
+
+    async def _read(self) -> bytes:
+        """Nothing at the end."""
+        try:
+            return await self._reader.read(frames.AT_ONCE)
+        except ConnectionError:
+            return b""
 
     def _take(self, message: Ready | Notice | Last) -> None:
         match message:

@@ -6,13 +6,14 @@ No pickle: the engine holds what hostile images made of it, and unpickling would
 from __future__ import annotations
 
 import struct
-from asyncio import IncompleteReadError, StreamReader
-from io import BufferedReader
+from collections.abc import Iterator
 
 from pydantic import BaseModel
 
 _LENGTH = struct.Struct("!I")
 MOST_BYTES = 1 << 20
+AT_ONCE = 1 << 18
+"""Bytes that either side reads from the socket at once: many frames, where many are there."""
 
 
 class FrameError(Exception):
@@ -25,29 +26,23 @@ def encode(message: BaseModel) -> bytes:
     return _LENGTH.pack(len(text)) + text
 
 
-async def receive(reader: StreamReader) -> bytes | None:
-    """The next frame's message; None at the end. Raises FrameError."""
-    try:
-        return await reader.readexactly(_length(await reader.readexactly(_LENGTH.size)))
-    except (IncompleteReadError, ConnectionError):
-        return None
+class Splitter:
+    """What comes over the socket, in whatever pieces, as the frames that it is made of."""
 
+    def __init__(self) -> None:
+        self._rest = bytearray()
 
-def read(stream: BufferedReader) -> bytes | None:
-    """As :func:`receive`, for a thread that may wait."""
-    try:
-        prefix = stream.read(_LENGTH.size)
-        if len(prefix) < _LENGTH.size:
-            return None
-        length = _length(prefix)
-        text = stream.read(length)
-    except ConnectionError:
-        return None
-    return text if len(text) == length else None
-
-
-def _length(prefix: bytes) -> int:
-    length: int = _LENGTH.unpack(prefix)[0]
-    if length > MOST_BYTES:
-        raise FrameError(f"a frame of {length} bytes")
-    return length
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The messages that are complete now; to be read to their end. Raises FrameError."""
+        self._rest += data
+        begin, size = 0, _LENGTH.size
+        while len(self._rest) - begin >= size:
+            length: int = _LENGTH.unpack_from(self._rest, begin)[0]
+            if length > MOST_BYTES:
+                raise FrameError(f"a frame of {length} bytes")
+            end = begin + size + length
+            if len(self._rest) < end:
+                break
+            yield bytes(self._rest[begin + size : end])
+            begin = end
+        del self._rest[:begin]

@@ -47,6 +47,12 @@ class Network(_Message):
         return f"{self.model}+{self.alarm}" if self.alarm else self.model
 
 
+def answer_bytes(network: Network, rows: int, classes: int) -> int:
+    """What the answer for so many rows takes in memory."""
+    logits = 4 * rows * classes
+    return 2 * logits + rows if network.alarm else logits
+
+
 class _Question(_Message):
     id: int
     network: Network
@@ -64,8 +70,7 @@ class _Question(_Message):
     def answer_bytes(self) -> int:
         """Logits, float32 ``(rows, classes)``; with an alarm those of the base model too, and a
         byte a row that says whether it is flagged."""
-        logits = 4 * self.rows * self.classes
-        return 2 * logits + self.rows if self.network.alarm else logits
+        return answer_bytes(self.network, self.rows, self.classes)
 
 
 class Predict(_Question):

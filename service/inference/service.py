@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Sequence
+from pathlib import Path
 
-from polarizer.description import ModelDescription
+from polarizer.description import InputSpec, ModelDescription
 from service.blobs import Blobs
 from service.errors import (
     BusyError,
@@ -24,11 +24,11 @@ from service.inference.metrics import Metrics, Snapshot
 from service.inference.process import spawn
 from service.inference.ranking import ranked
 from service.inference.rows import Answer, Images, Ranked, Rows
-from service.records import ModelRecord
+from service.records import BlobRecord, ModelRecord
 from service.settings import Settings
 from service.tracing import Kind, span
 
-MOST_DESCRIPTIONS = 1024
+MOST_SERVABLES = 1024
 ROWS_OF_A_LOAD = 256
 """Another engine that has to load the model first is worth it when so many rows wait."""
 
@@ -46,7 +46,7 @@ class Inference:
     ) -> None:
         self._metrics = Metrics()
         self._admission = admission or Admission()
-        self._descriptions: dict[str, ModelDescription] = {}
+        self._servables: dict[tuple[str, str | None], Servable] = {}
         devices = settings.engine_devices or (settings.device,)
         self.engines = [
             EngineClient(settings, device, self._metrics.notice, spawn=spawn) for device in devices
@@ -55,15 +55,17 @@ class Inference:
             settings.cache_dir, blobs, settings.engine_model_bytes, self._forget_in_engines
         )
 
-    @contextmanager
-    def admit(self, record: ModelRecord, nbytes: int) -> Iterator[Place]:
-        """Keeps room for a request of so many bytes (its Content-Length, say) while the block runs;
-        to be taken before its body is read, and given to ``infer`` or ``rank``.
+    def admit(self, record: ModelRecord, nbytes: int) -> Place:
+        """Takes room for a request of so many bytes (its Content-Length, say), to be left by
+        ``with``; to be taken before its body is read, and given to ``infer`` or ``rank``.
 
         Raises BusyError when too much waits already.
         """
-        with self._counting(record), self._admission.room(nbytes=nbytes) as place:
-            yield place
+        try:
+            return self._admission.room(nbytes=nbytes)
+        except BusyError:
+            self._metrics.models[record.id].rejected += 1
+            raise
 
     async def rank(
         self, record: ModelRecord, images: Sequence[bytes], *, top: int, place: Place | None = None
@@ -86,7 +88,7 @@ class Inference:
     async def load(self, record: ModelRecord) -> None:
         """Returns when the model can answer, on every device. Raises UnavailableError,
         LostBlobError."""
-        spec = self._described(record).input
+        spec = ModelDescription.model_validate(record.description).input
         nothing = Rows(memoryview(b""), "uint8", 0, (spec.channels, spec.height, spec.width))
         for engine in self.engines:
             await self._ask(record, nothing, None, engine)
@@ -139,54 +141,82 @@ class Inference:
     ) -> Answer:
         nbytes = sum(map(len, job.parts))
         beyond = max(0, nbytes - place.nbytes) if place else nbytes
-        room = self._admission.room(rows=job.count, nbytes=beyond)
-        with self._counting(record), self._failing(record), room:
-            try:
-                return await self._ask_once(record, job, engine)
-            except EngineFailureError as error:
-                if error.cause is not Cause.FILE:
-                    raise _as_told(error, job) from error
-            for sha256 in _digests(record):
-                self._cache.remove(sha256)  # damaged in the cache; the store may have it whole
-            try:
-                return await self._ask_once(record, job, engine)
-            except EngineFailureError as error:
+        try:
+            with self._admission.room(rows=job.count, nbytes=beyond):
+                return await self._ask_twice(record, job, engine)
+        except BusyError:
+            self._metrics.models[record.id].rejected += 1
+            raise
+        except UnavailableError:
+            self._metrics.models[record.id].failures += 1
+            raise
+
+    async def _ask_twice(
+        self, record: ModelRecord, job: Rows | Images, engine: EngineClient | None
+    ) -> Answer:
+        try:
+            return await self._ask_once(record, job, engine)
+        except EngineFailureError as error:
+            if error.cause is not Cause.FILE:
                 raise _as_told(error, job) from error
+        for sha256 in _digests(record):
+            self._cache.remove(sha256)  # damaged in the cache; the store may have it whole
+        try:
+            return await self._ask_once(record, job, engine)
+        except EngineFailureError as error:
+            raise _as_told(error, job) from error
 
     async def _ask_once(
         self, record: ModelRecord, job: Rows | Images, engine: EngineClient | None
     ) -> Answer:
-        async with self._network(record) as network:
-            description = self._described(record)
-            _check_shape(job, description)
-            model = Servable(network, description.input, len(description.classes))
-            metrics = self._metrics.asked(record.id, network.model, job.count)
-            engine = engine or self._engine_for(network.model)
-            with span("engine.ask", kind=Kind.CLIENT) as asked:
-                answer, queued = await engine.ask(model, job)
-            if asked.recording:
-                asked.set(
-                    {
-                        "polarizer.model": record.id,
-                        "polarizer.rows": job.count,
-                        "polarizer.queued_seconds": queued,
-                    }
-                )
+        """While the model's files stay where they are."""
+        alarm = record.alarm_blob if record.alarm_on else None
+        async with self._cache.file(record.blob) as file:
+            if alarm is None:
+                return await self._ask_engine(record, self._servable(record, file), job, engine)
+            async with self._cache.file(alarm) as alarm_file:
+                model = self._servable(record, file, alarm, alarm_file)
+                return await self._ask_engine(record, model, job, engine)
+
+    async def _ask_engine(
+        self, record: ModelRecord, model: Servable, job: Rows | Images, engine: EngineClient | None
+    ) -> Answer:
+        _check_shape(job, model.input)
+        digest = model.network.model
+        metrics = self._metrics.asked(record.id, digest, job.count)
+        engine = engine or self._engine_for(digest)
+        with span("engine.ask", kind=Kind.CLIENT) as asked:
+            answer, queued = await engine.ask(model, job)
+        if asked.recording:
+            asked.set(
+                {
+                    "polarizer.model": record.id,
+                    "polarizer.rows": job.count,
+                    "polarizer.queued_seconds": queued,
+                }
+            )
         metrics.queue_seconds.observe(queued)
         return answer
 
-    @asynccontextmanager
-    async def _network(self, record: ModelRecord) -> AsyncIterator[Network]:
-        """The model's files, which stay while the block runs."""
-        async with AsyncExitStack() as stack:
-            file = await stack.enter_async_context(self._cache.file(record.blob))
-            alarm = record.alarm_blob if record.alarm_on else None
+    def _servable(
+        self,
+        record: ModelRecord,
+        file: Path,
+        alarm: BlobRecord | None = None,
+        alarm_file: Path | None = None,
+    ) -> Servable:
+        """Checked and put together once: neither a model's description nor its files change."""
+        key = record.id, alarm.sha256 if alarm else None
+        if key not in self._servables:
+            if len(self._servables) >= MOST_SERVABLES:
+                self._servables.clear()
             network = Network(model=record.blob.sha256, file=str(file))
             if alarm is not None:
-                alarm_file = await stack.enter_async_context(self._cache.file(alarm))
                 its = {"alarm": alarm.sha256, "alarm_file": str(alarm_file)}
                 network = network.model_copy(update=its)
-            yield network
+            description = ModelDescription.model_validate(record.description)
+            self._servables[key] = Servable(network, description.input, len(description.classes))
+        return self._servables[key]
 
     def _engine_for(self, sha256: str) -> EngineClient:
         """The one that is expected to answer first."""
@@ -196,41 +226,16 @@ class Inference:
 
         return min(self.engines, key=ahead)
 
-    def _described(self, record: ModelRecord) -> ModelDescription:
-        """Checked once: a model's description never changes."""
-        if record.id not in self._descriptions:
-            if len(self._descriptions) >= MOST_DESCRIPTIONS:
-                self._descriptions.clear()
-            self._descriptions[record.id] = ModelDescription.model_validate(record.description)
-        return self._descriptions[record.id]
-
     def _forget_in_engines(self, sha256: str) -> None:
         for engine in self.engines:
             engine.forget(sha256)
-
-    @contextmanager
-    def _counting(self, record: ModelRecord) -> Iterator[None]:
-        try:
-            yield
-        except BusyError:
-            self._metrics.models[record.id].rejected += 1
-            raise
-
-    @contextmanager
-    def _failing(self, record: ModelRecord) -> Iterator[None]:
-        try:
-            yield
-        except UnavailableError:
-            self._metrics.models[record.id].failures += 1
-            raise
 
 
 def _digests(record: ModelRecord) -> list[str]:
     return [blob.sha256 for blob in (record.blob, record.alarm_blob) if blob]
 
 
-def _check_shape(job: Rows | Images, description: ModelDescription) -> None:
-    spec = description.input
+def _check_shape(job: Rows | Images, spec: InputSpec) -> None:
     expected = (spec.channels, spec.height, spec.width)
     if isinstance(job, Rows) and job.shape != expected:
         raise InvalidRequestError(

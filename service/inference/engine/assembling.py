@@ -1,4 +1,4 @@
-"""From the pieces of a batch to one tensor, and from its logits back to the pieces."""
+"""From the pieces of a batch to one tensor, and back to the pieces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from service.inference.engine.requests import Logits, Piece
+from service.inference.engine.requests import Piece
 
 
 def assemble(pieces: Sequence[Piece]) -> Tensor:
@@ -18,11 +18,11 @@ def assemble(pieces: Sequence[Piece]) -> Tensor:
     return _unit(parts[0] if len(parts) == 1 else torch.cat(parts))
 
 
-def parted(pieces: Sequence[Piece], found: Logits) -> Iterator[tuple[Piece, Logits]]:
-    """Each piece with the logits of its rows."""
+def placed(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, int, int]]:
+    """Each piece, and which rows of the batch are its own."""
     begin = 0
     for piece in pieces:
-        yield piece, found.part(begin, begin + piece.rows)
+        yield piece, begin, begin + piece.rows
         begin += piece.rows
 
 

@@ -15,10 +15,15 @@ class Memory:
 
     def __init__(self, descriptor: int, nbytes: int) -> None:
         self._map = mmap.mmap(descriptor, nbytes)
+        self._bytes = memoryview(self._map)
 
     def copy(self, begin: int, nbytes: int) -> bytes:
         """Bytes of our own, which nobody changes while they are decoded."""
         return self._map[begin : begin + nbytes]
+
+    def write(self, begin: int, data: memoryview) -> None:
+        """Raises ValueError beyond the end of the memory."""
+        self._bytes[begin : begin + len(data)] = data
 
     def tensor(self, begin: int, dtype: torch.dtype, shape: Sequence[int]) -> Tensor:
         """The memory itself, of this type and shape. Raises ValueError beyond its end."""

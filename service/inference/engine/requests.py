@@ -23,12 +23,43 @@ class Logits:
     base: Tensor | None = None
     flagged: Tensor | None = None
 
-    def part(self, begin: int, end: int) -> Logits:
-        return Logits(
-            self.logits[begin:end],
-            None if self.base is None else self.base[begin:end],
+    def is_finite(self, begin: int = 0, end: int | None = None) -> bool:
+        """Whether all numbers of these rows are numbers."""
+        tensors = (self.logits, self.base)
+        return all(bool(each[begin:end].isfinite().all()) for each in tensors if each is not None)
+
+    def encoded(self) -> Encoded:
+        flags = None if self.flagged is None else self.flagged.to(torch.uint8)
+        base = None if self.base is None else _bytes(self.base)
+        return Encoded(
+            len(self.logits), _bytes(self.logits), base, None if flags is None else _bytes(flags)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The same as bytes, once a batch: cutting these up costs a request a tenth of what cutting
+    tensors costs."""
+
+    rows: int
+    logits: memoryview
+    base: memoryview | None
+    flagged: memoryview | None
+
+    def part(self, begin: int, end: int) -> Encoded:
+        size = len(self.logits) // max(1, self.rows)
+        return Encoded(
+            end - begin,
+            self.logits[size * begin : size * end],
+            None if self.base is None else self.base[size * begin : size * end],
             None if self.flagged is None else self.flagged[begin:end],
         )
+
+
+def _bytes(numbers: Tensor) -> memoryview:
+    return (
+        memoryview(numbers.contiguous().numpy()).cast("B") if numbers.numel() else memoryview(b"")
+    )
 
 
 class Request:
@@ -96,12 +127,12 @@ class Request:
         if self._queued is None:
             self._queued = time.monotonic() - self._arrived
 
-    def answer(self, start: int, found: Logits) -> None:
+    def answer(self, start: int, found: Encoded) -> None:
         """The logits of rows from ``start``; those of the last rows complete the answer. The
         caller holds the request."""
         self._write(start, found)
         with self._lock:
-            self._left -= len(found.logits)
+            self._left -= found.rows
             is_complete = not self._left
         if is_complete:
             self._end(Answer(id=self.question.id, queued=self._queued or 0.0))
@@ -123,17 +154,15 @@ class Request:
                 return
         self._send(message)
 
-    def _write(self, start: int, found: Logits) -> None:
+    def _write(self, start: int, found: Encoded) -> None:
         """In the layout that ``answer_bytes`` of the question describes."""
-        question, end = self.question, start + len(found.logits)
-        shape = (question.rows, question.classes)
-        size = 4 * question.rows * question.classes
-        where = question.answer
-        self._memory.tensor(where, torch.float32, shape)[start:end] = found.logits
+        question, write = self.question, self._memory.write
+        where, row = question.answer, 4 * question.classes
+        size = row * question.rows
+        write(where + row * start, found.logits)
         if found.base is not None and found.flagged is not None and question.network.alarm:
-            self._memory.tensor(where + size, torch.float32, shape)[start:end] = found.base
-            flags = self._memory.tensor(where + 2 * size, torch.uint8, (question.rows,))
-            flags[start:end] = found.flagged
+            write(where + size + row * start, found.base)
+            write(where + 2 * size + start, found.flagged)
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,14 +92,16 @@ class Scheduler(Generic[S]):
         self._forgotten: set[str] = set()  # among those being loaded
         self._in_hand: list[str] = []
 
-    def put(self, piece: Piece) -> None:
+    def put(self, *pieces: Piece) -> None:
         """Queues rows; waits while those decoded here already take too much memory."""
         with self._changed:
-            self._changed.wait_for(lambda: piece.request.is_over or self._has_room(piece))
-            if not piece.request.is_over:
-                self._waiting.add(piece)
-                self._load_what_is_missing()
-                self._changed.notify_all()
+            for piece in pieces:
+                if not self._has_room(piece):
+                    self._wait_for_room(piece)
+                if not piece.request.is_over:
+                    self._waiting.add(piece)
+            self._load_what_is_missing()
+            self._changed.notify_all()
 
     def take(self) -> Batch[S]:
         """The next batch, as soon as there is one; to be given to ``done`` later."""
@@ -134,6 +136,10 @@ class Scheduler(Generic[S]):
                     self._remove(key, made_room=False)
 
     # With the lock held
+
+    def _wait_for_room(self, piece: Piece) -> None:
+        self._changed.notify_all()  # of those before it
+        self._changed.wait_for(lambda: piece.request.is_over or self._has_room(piece))
 
     def _has_room(self, piece: Piece) -> bool:
         decoded = self._waiting.nbytes

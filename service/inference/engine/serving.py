@@ -13,7 +13,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from polarizer.errors import DatasetImagesError, ModelValueError
 from service.inference import frames
-from service.inference.engine.assembling import assemble, parted
+from service.inference.engine.assembling import assemble, placed
 from service.inference.engine.blame import blame, blaming
 from service.inference.engine.decoding import decode
 from service.inference.engine.loading import loader
@@ -77,11 +77,23 @@ class Engine:
         for work in (self._assemble, self._compute, self._write, *[self._decode] * DECODERS):
             threading.Thread(target=work, daemon=True).start()
         self._send(Ready(device=str(self._device)))
-        with self._connection.makefile("rb") as stream:
-            while (text := frames.read(stream)) is not None:
-                self._obey(TO_ENGINE.validate_json(text))
+        splitter = frames.Splitter()
+        while data := self._read():
+            rows: list[Piece] = []
+            for text in splitter.feed(data):
+                self._obey(TO_ENGINE.validate_json(text), rows)
+            if rows:  # at once, so that they become one batch
+                self._scheduler.put(*rows)
 
-    def _obey(self, message: Predict | Infer | Cancel | Forget) -> None:
+    def _read(self) -> bytes:
+        """Nothing at the end."""
+        try:
+            return self._connection.recv(frames.AT_ONCE)
+        except ConnectionError:
+            return b""
+
+    def _obey(self, message: Predict | Infer | Cancel | Forget, rows: list[Piece]) -> None:
+        """Rows that need no decoding are added to ``rows``, for the scheduler."""
         match message:
             case Predict():
                 request = self._accept(message)
@@ -90,7 +102,7 @@ class Engine:
                     self._encoded.put((request, image, end - size, size))
             case Infer():
                 request = self._accept(message)
-                self._scheduler.put(Piece(request, 0, request.rows()))
+                rows.append(Piece(request, 0, request.rows()))
             case Cancel():
                 if request_ := self._requests.get(message.id):
                     self._scheduler.drop(request_)
@@ -128,8 +140,7 @@ class Engine:
             batch, pixels = self._assembled.get()
             with blaming({piece.request for piece in batch.pieces}):
                 found = self._computed(batch, pixels)
-                for piece, part in parted(batch.pieces, found):
-                    _answer(piece, part)
+                _answer(batch.pieces, found)
             self._let_go(batch)
             del batch, pixels  # so that a model that leaves is freed
 
@@ -178,12 +189,18 @@ class Engine:
         self._outbox.put(message)
 
 
-def _answer(piece: Piece, found: Logits) -> None:
-    """Writes the piece's part; a row that is no number fails its own request only."""
-    numbers = found.logits if found.base is None else torch.cat([found.logits, found.base])
-    if bool(numbers.isfinite().all()):
-        piece.request.answer(piece.start, found)
-        return
+def _answer(pieces: Sequence[Piece], found: Logits) -> None:
+    """Writes every piece's part; a row that is no number fails its own request only."""
+    encoded, is_finite = found.encoded(), found.is_finite()
+    for piece, begin, end in placed(pieces):
+        if is_finite or found.is_finite(begin, end):
+            piece.request.answer(piece.start, encoded.part(begin, end))
+        else:
+            _refuse(piece)
+
+
+def _refuse(piece: Piece) -> None:
+    """Something of it is no number."""
     of_rows = piece.pixels.flatten(1).isfinite().all(1)
     row = int(of_rows.to(torch.uint8).argmin())
     with blaming([piece.request], piece.start + row):

@@ -26,6 +26,7 @@ from service.inference.messages import (
     Question,
 )
 from service.settings import Settings
+from tests.service.inference.listening import messages
 
 
 def spawning(how: str) -> Spawn:
@@ -63,15 +64,14 @@ class End:
 def main() -> None:
     descriptors, nbytes, how = list(map(int, sys.argv[1:3])), int(sys.argv[3]), sys.argv[4]
     end = End(socket.socket(fileno=descriptors[0]), mmap.mmap(descriptors[1], nbytes))
-    with end.connection.makefile("rb") as stream:
-        while (text := frames.read(stream)) is not None:
-            question = TO_ENGINE.validate_json(text)
-            if isinstance(question, Predict | Infer):
-                _HOW[how](end, question)
-            if isinstance(question, Cancel):
-                if how != "let go":
-                    sys.exit("told to cancel")
-                end.send(Dropped(id=question.id))
+    for text in messages(end.connection):
+        question = TO_ENGINE.validate_json(text)
+        if isinstance(question, Predict | Infer):
+            _HOW[how](end, question)
+        if isinstance(question, Cancel):
+            if how != "let go":
+                sys.exit("told to cancel")
+            end.send(Dropped(id=question.id))
 
 
 def _die(end: End, question: Question) -> None:

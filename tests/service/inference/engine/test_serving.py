@@ -44,6 +44,7 @@ from tests.service.inference.artefacts import (
     make_artefact,
     random_images,
 )
+from tests.service.inference.listening import messages
 
 
 class Line:
@@ -55,7 +56,7 @@ class Line:
         self.notices: list[Notice] = []
         self.arena = Arena(1 << 20)
         self._ours, theirs = socket.socketpair()
-        self._stream = self._ours.makefile("rb")
+        self._messages = messages(self._ours)
         memory = Memory(self.arena.descriptor, self.arena.nbytes)
         engine = Engine(theirs, memory, torch.device("cpu"), Room(1, 1 << 30), ["eager"])
         self._thread = threading.Thread(target=engine.serve)
@@ -94,17 +95,15 @@ class Line:
 
     def hear(self) -> BaseModel:
         """The next message that is about a request."""
-        while True:
-            text = frames.read(self._stream)
-            assert text
+        for text in self._messages:
             message = FROM_ENGINE.validate_json(text)
             if not isinstance(message, Loaded | Computed):
                 return message
             self.notices.append(message)
+        raise AssertionError("the engine has ended")
 
     def close(self) -> None:
         self.gate.set()
-        self._stream.close()
         self._ours.close()
         self._thread.join(60)
         self.arena.close_descriptor()
