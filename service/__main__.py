@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from confinement import SandboxError
-from service import checking
+from service import checking, memory
 from service.access.commands import commands
 from service.access.opening import NobodyCouldComeError, require_somebody
 from service.app import build, create_app, housework
@@ -120,6 +120,7 @@ def _serve(settings: Settings, worker: WorkerProcess | None) -> None:
     with listen(settings.host, settings.port) as listener:
 
         def ready() -> None:
+            memory.settle()
             typer.echo(f"Neural Polarizer Service listens on {address(listener)}")
             if worker is not None:
                 worker.start()

@@ -9,11 +9,12 @@ when an answer does not come, and SQLAlchemy takes it for what it is, a lost con
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import OperationalError
+from sqlalchemy import Engine, create_engine, event
 
 CONNECT_SECONDS = 5
 LATER = 5.0
@@ -64,3 +65,21 @@ def server_limits(seconds: float) -> str:
         "lock_timeout": seconds / 3,
     }
     return " ".join(f"-c {name}={round(1000 * limit)}" for name, limit in limits.items())
+
+
+def engine(url: str, answer_seconds: float | None) -> Engine:
+    """``answer_seconds`` bounds what one statement may take; None: nothing is given up."""
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if answer_seconds is not None:
+        arguments["options"] = server_limits(answer_seconds)
+    found = create_engine(url, pool_pre_ping=True, pool_timeout=10, connect_args=arguments)
+    if answer_seconds is not None:
+        bounded = connection_class(answer_seconds)
+
+        @event.listens_for(found, "do_connect")
+        def _connect(
+            _dialect: object, _record: object, given: Sequence[Any], named: dict[str, Any]
+        ) -> BoundedConnection:
+            return bounded.connect(*given, **named)
+
+    return found

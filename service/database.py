@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
-from service.answering import (
-    CONNECT_SECONDS,
-    BoundedConnection,
-    connection_class,
-    server_limits,
-)
 from service.errors import UnavailableError
 
 BUSY_MILLISECONDS = 30_000
@@ -135,20 +129,9 @@ def _require_known(revision: str | None) -> None:
 
 
 def _postgresql(url: str, answer_seconds: float | None) -> Engine:
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
-    if answer_seconds is not None:
-        arguments["options"] = server_limits(answer_seconds)
-    engine = create_engine(url, pool_pre_ping=True, pool_timeout=10, connect_args=arguments)
-    if answer_seconds is not None:
-        bounded = connection_class(answer_seconds)
+    from service import answering  # psycopg and libpq, which nothing else needs
 
-        @event.listens_for(engine, "do_connect")
-        def _connect(
-            _dialect: object, _record: object, given: Sequence[Any], named: dict[str, Any]
-        ) -> BoundedConnection:
-            return bounded.connect(*given, **named)
-
-    return engine
+    return answering.engine(url, answer_seconds)
 
 
 def _sqlite(url: str) -> Engine:

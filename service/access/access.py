@@ -11,7 +11,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.rates import Rates
-from service.access.shared_rates import SharedBuckets
 from service.database import Database
 from service.settings import Settings
 
@@ -30,6 +29,8 @@ class Access:
     def of(cls, settings: Settings, database: Database) -> Access:
         shared = None
         if settings.broker.startswith(("redis://", "rediss://")):
+            from service.access.shared_rates import SharedBuckets  # and the client of Redis with it
+
             shared = SharedBuckets(settings.broker)
         return cls(Keyring(settings, database), Rates(shared), Audit(database))
 

@@ -6,13 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
 from service.access.buckets import Buckets, Rate, Taken
 from service.access.callers import Caller
 from service.access.errors import RateLimitedError
-from service.access.shared_rates import SharedBuckets
+
+if TYPE_CHECKING:
+    from service.access.shared_rates import SharedBuckets
 
 log = structlog.get_logger()
 

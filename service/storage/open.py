@@ -8,7 +8,6 @@ from urllib.parse import unquote, urlsplit
 from service.settings import Settings
 from service.storage.base import Store
 from service.storage.local import LocalStore
-from service.storage.s3 import S3Store, link_client, s3_client
 
 
 def open_store(settings: Settings) -> Store:
@@ -17,6 +16,8 @@ def open_store(settings: Settings) -> Store:
     if url.scheme == "file":
         return LocalStore(Path(unquote(url.path)))
     if url.scheme == "s3" and url.netloc:
+        from service.storage.s3 import S3Store, link_client, s3_client  # and boto3 with it
+
         return S3Store(s3_client(settings), url.netloc, url.path, link_client(settings))
     raise ValueError(
         f"POLARIZER_STORE_URL must be s3://bucket/prefix or file:///folder, not {settings.store!r}"

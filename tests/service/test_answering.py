@@ -21,7 +21,7 @@ SECONDS = 0.6
 def table(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A database with one row to fight for; answers are due within a second."""
     monkeypatch.setattr("service.answering.LATER", 0.2)
-    monkeypatch.setattr("service.database.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("service.answering.CONNECT_SECONDS", 2)
     database = Database(postgres_url, answer_seconds=SECONDS)
     with database.write() as session:
         session.execute(text("CREATE TABLE rows AS SELECT 1 AS number"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 import threading
+
+from service.memory import tidy
 
 
 class Tidier:
@@ -24,12 +23,3 @@ class Tidier:
             self._asked.wait()
             self._asked.clear()
             tidy()
-
-
-def tidy() -> None:
-    """Frees cycles, and returns the allocator's free pages (glibc)."""
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
