@@ -9,6 +9,7 @@ all of them by no more than about ``lr``: one learning rate serves networks of a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import unwrap
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,10 @@ class NormalisedDescent(torch.optim.Optimizer):
         self, deviations: Iterable[Tensor], *, lr: float, momentum: float, weight_decay: float
     ) -> None:
         super().__init__(deviations, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    # Torch's own are wrapped to keep its compiler away, and so load it: seconds, for nothing.
+    add_param_group = unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = unwrap(torch.optim.Optimizer.zero_grad)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002

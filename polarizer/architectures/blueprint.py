@@ -20,6 +20,11 @@ _MOST_TENSORS = 50_000
 class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what is created in this thread, and stops a construction that goes too far."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: to tell the compiler to stay away, torch would load it, for seconds."""
+        return False
+
     def __init__(self, max_elements: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._max_elements = max_elements

@@ -41,7 +41,6 @@ def answer(module: nn.Module, inputs: Tensor) -> Tensor:
         return purified
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """``(purified, base)`` logits, each (N, K), of a network with a conditioned layer.
 
@@ -50,6 +49,12 @@ def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
 
     Raises :class:`ConfigError` in a trace: it would keep the classes of its example for ever.
     """
+    if torch.compiler.is_compiling():  # as a decorator, this would load the compiler for everybody
+        return torch.compiler.disable(_both_answers)(module, inputs)  # type: ignore[no-any-return]
+    return _both_answers(module, inputs)
+
+
+def _both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         raise ConfigError(
             "a network with a class-conditioned polarizer cannot be traced or exported: "

@@ -11,8 +11,8 @@ import time
 
 import torch
 
-SIZE = 768  # of the matrices; a product takes some milliseconds
-PRODUCTS = 8
+SIZE = 512  # of the matrices; a product takes some milliseconds
+PRODUCTS = 6
 
 
 def choose_threads(most: int) -> int:
@@ -22,7 +22,7 @@ def choose_threads(most: int) -> int:
     candidates = [min(most, _allowed(most))]
     while candidates[-1] > 1:
         candidates.append(candidates[-1] // 2)
-    return min(candidates, key=_seconds)
+    return min(candidates, key=_seconds) if len(candidates) > 1 else candidates[0]
 
 
 def _allowed(most: int) -> int:

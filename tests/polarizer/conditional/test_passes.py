@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -150,6 +152,19 @@ def test_it_is_not_traced_into_a_network_of_fixed_classes(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.jit, "is_tracing", lambda: True)
     with pytest.raises(ConfigError, match="cannot be traced"):
         answer(polarized(TinyCnn()), IMAGES)
+
+
+def test_a_compiler_leaves_it_out() -> None:
+    network, graphs = polarized(TinyCnn()), []
+
+    def keep(graph: torch.fx.GraphModule, _inputs: object) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(lambda images: answer(network, images), backend=keep)
+    for images in (IMAGES, 1 - IMAGES):  # of other classes
+        assert torch.allclose(compiled(images), answer(network, images))
+    assert not any("conv" in str(node.target) for graph in graphs for node in graph.graph.nodes)
 
 
 def test_threads_do_not_disturb_each_other() -> None:

@@ -63,6 +63,32 @@ class Done:
 Do = Callable[..., Done]
 
 
+def prepared(folder: Path, sent: dict[str, bytes], **changes: Any) -> Job:
+    """A job of these files, which lie in its folder."""
+    facts = {
+        role: InputFacts(
+            sha256=hashlib.sha256(content).hexdigest(), size=len(content), filename=None
+        )
+        for role, content in sent.items()
+    }
+    job = {
+        "defense_id": "def_1",
+        "attempt": 1,
+        "description": samples.DESCRIPTION,
+        "target_class": samples.TARGET if "triggered" in sent else None,
+        "config": samples.FAST,
+        "device": "cpu",
+        "limits": Limits(file_bytes=1 << 30),
+        "inputs": facts,
+    }
+    whole = Job.model_validate(job | changes)
+    Place(device="cpu", runner_pid=os.getpid()).write(folder)
+    whole.write(folder)
+    for role, content in sent.items():
+        input_path(folder, role).write_bytes(content)  # type: ignore[arg-type]
+    return whole
+
+
 @pytest.fixture
 def do(tmp_path_factory: pytest.TempPathFactory) -> Do:
     """Does a job with the sample's files, some of them replaced."""
@@ -71,28 +97,7 @@ def do(tmp_path_factory: pytest.TempPathFactory) -> Do:
         files: dict[str, bytes] | None = None, *, measured: bool = False, **changes: Any
     ) -> Done:
         folder = tmp_path_factory.mktemp("job")
-        sent = samples.inputs(measured=measured) | (files or {})
-        facts = {
-            role: InputFacts(
-                sha256=hashlib.sha256(content).hexdigest(), size=len(content), filename=None
-            )
-            for role, content in sent.items()
-        }
-        job = {
-            "defense_id": "def_1",
-            "attempt": 1,
-            "description": samples.DESCRIPTION,
-            "target_class": samples.TARGET if "triggered" in sent else None,
-            "config": samples.FAST,
-            "device": "cpu",
-            "limits": Limits(file_bytes=1 << 30),
-            "inputs": facts,
-        }
-        whole = Job.model_validate(job | changes)
-        Place(device="cpu", runner_pid=os.getpid()).write(folder)
-        whole.write(folder)
-        for role, content in sent.items():
-            input_path(folder, role).write_bytes(content)  # type: ignore[arg-type]
+        whole = prepared(folder, samples.inputs(measured=measured) | (files or {}), **changes)
         voice = FakeVoice()
         try:
             Work(whole, folder, voice).run()  # type: ignore[arg-type]

@@ -32,6 +32,12 @@ def test_a_container_has_fewer_than_its_machine(
     assert threads.choose_threads(8) == found
 
 
+def test_where_there_is_no_choice_nobody_waits_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_seconds", lambda _count: pytest.fail("it was measured"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert threads.choose_threads(8) == 1
+
+
 def test_something_is_really_measured() -> None:
     assert threads.choose_threads(2) in (1, 2)
     assert threads._seconds(1) > 0
