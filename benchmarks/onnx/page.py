@@ -17,8 +17,8 @@ Weights are random; DenseNet is written for this, the others are transformers'.
   folded BatchNorm there is none left.
 - **off**: the largest difference to ONNX Runtime's logits, of the largest logit, over batches of
   1, 2 and 5. At most 1e-4 is what is asked for; ✗ marks what is not reached.
-- **changed**: tensors of the file that differ after two steps of method `deep`, of all; **graph**:
-  whether everything but their values is equal.
+- **changed**: tensors of the file that differ after two steps of method `deep`, of all: weights,
+  and no shape, axis or other constant. **graph**: whether everything but their values is equal.
 - **off after**: as off, between the repaired network and the file that was written back.
 """
 _COLUMNS = (

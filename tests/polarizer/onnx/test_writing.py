@@ -16,6 +16,8 @@ from polarizer.checkpoints import LoadedModel, load_classifier
 from polarizer.config import Method
 from polarizer.errors import ConfigError
 from polarizer.onnx.exporting import exported
+from polarizer.onnx.parsing import tensors_of
+from polarizer.onnx.planning import plan
 from polarizer.onnx.repository import write_repository
 from tests.polarizer import models
 from tests.polarizer.onnx.exports import content
@@ -63,6 +65,17 @@ def test_the_published_polarizer_becomes_a_node(tmp_path: Path) -> None:
         expected = done.classifier.module(batch)
     assert not torch.allclose(expected, source.classifier.module(batch), atol=1e-3)
     torch.testing.assert_close(by_runtime(after, batch), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["resnet-dynamo", "vit-torchscript"])
+def test_only_the_weights_of_polarized_layers_change(tmp_path: Path, name: str) -> None:
+    source = loaded(tmp_path, name)
+    done = repaired(source, Method.STAGE)
+    after = exported(shipped(tmp_path, source, done))
+    pairs = zip(tensors_of(ModelProto.FromString(content(name))), tensors_of(after), strict=True)
+    places = plan(source.checkpoint.onnx.graph).places
+    changed = {places[tensor].key for (tensor, old), (_, new) in pairs if old != new}
+    assert changed == {f"{layer}.weight" for layer in done.layers}
 
 
 def test_a_polarizer_that_is_told_a_class_has_no_form(tmp_path: Path) -> None:
