@@ -1,7 +1,7 @@
 // One defense, followed by its events.
 
 import { get, send } from "./api.js";
-import { curves } from "./charts.js";
+import { curves, sample } from "./charts.js";
 import { announce, el, refill, table } from "./dom.js";
 import { alarm, badge, button, commands, moment, percent, seconds } from "./showing.js";
 import { cancel, follow } from "./snippets.js";
@@ -64,7 +64,7 @@ class Following {
     this.whole = [
       el("h1", { tabindex: "-1" }, defense.name ?? "Defense"),
       this.state, this.stages, this.bar, this.left, this.actions, this.trouble,
-      this.chart, this.warnings, this.numbers,
+      this.warnings, this.numbers, this.chart,
       el("details", {}, el("summary", {}, "Everything that happened"), this.log),
       el("details", {}, el("summary", {}, "What was asked for"), el("pre", { tabindex: "0" }, JSON.stringify(asked(defense), null, 1))),
       commands(follow(defense.id)),
@@ -132,8 +132,9 @@ class Following {
     const names = Object.keys(this.#losses);
     this.chart.hidden = names.length === 0;
     if (!names.length) return;
-    const legend = names.map((name, index) => el("span", { class: `key curve-${index % 5}` }, name));
-    refill(this.chart, el("figcaption", {}, "Losses ", legend), curves(this.#losses, this.#steps));
+    const legend = names.map((name, index) => el("span", { class: "key" }, sample(index), name));
+    const told = el("small", {}, "What the repair weighs against each other, so not each of them falls.");
+    refill(this.chart, el("figcaption", {}, "Losses ", legend, " ", told), curves(this.#losses, this.#steps));
   }
 
   #drawActions(over) {

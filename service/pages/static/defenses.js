@@ -4,9 +4,11 @@ import { get } from "./api.js";
 import { announce, choice, el, field, put, refill, table } from "./dom.js";
 import { badge, button, commands, moment, percent } from "./showing.js";
 import { list } from "./snippets.js";
+import { ENDED } from "./streaming.js";
 
 const STATES = ["queued", "running", "cancelling", "succeeded", "failed", "cancelled"];
 const PAGE = 50;
+const AGAIN = 3000; // milliseconds
 
 export async function show(main, { query, signal }) {
   const state = choice([["", "All states"], ...STATES.map((name) => [name, name])], query.get("status") ?? "");
@@ -15,13 +17,28 @@ export async function show(main, { query, signal }) {
   const known = [];
   let more = false;
 
-  const load = async () => {
-    const after = known.length ? `&after=${known.at(-1).id}` : "";
+  const page = (after = "") => {
     const wanted = state.value ? `&status=${state.value}` : "";
-    const page = await get(`/v1/defenses?limit=${PAGE}${after}${wanted}`, { signal });
-    known.push(...page.data);
-    more = page.has_more;
+    return get(`/v1/defenses?limit=${PAGE}${after}${wanted}`, { signal });
+  };
+  const load = async () => {
+    const { data, has_more: others } = await page(known.length ? `&after=${known.at(-1).id}` : "");
+    known.push(...data);
+    more = others;
     draw();
+  };
+  /** What is under way is looked at again, as long as something is and somebody looks. */
+  const follow = async () => {
+    while (!signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      if (signal.aborted || document.hidden || known.every((one) => ENDED.includes(one.status))) continue;
+      const chosen = state.value;
+      const { data } = await page().catch(() => ({ data: [] }));
+      if (chosen !== state.value || !renewed(known, data)) continue;
+      const focus = found.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      draw();
+      if (focus) [...found.querySelectorAll("a")].find((one) => one.getAttribute("href") === focus)?.focus();
+    }
   };
   const draw = () => {
     const rows = known.filter((one) => fits(one, words.value));
@@ -57,6 +74,19 @@ export async function show(main, { query, signal }) {
     found,
   );
   await load();
+  follow();
+}
+
+/** Puts newer states in the place of older ones; whether anything changed. */
+function renewed(known, data) {
+  let changed = false;
+  for (const one of data) {
+    const at = known.findIndex(({ id }) => id === one.id);
+    if (at < 0 || JSON.stringify(known[at]) === JSON.stringify(one)) continue;
+    known[at] = one;
+    changed = true;
+  }
+  return changed;
 }
 
 function fits(defense, words) {

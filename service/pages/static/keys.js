@@ -14,9 +14,14 @@ export async function show(main, { signal }) {
   const who = el("div", { "aria-live": "polite" });
   const listed = el("div");
   const done = el("div");
+  const form = maker(() => refresh(), done);
   const refresh = async () => {
     await shown(who, signal, async () => whoami(await get("/v1/whoami", { signal })));
-    await shown(listed, signal, async () => keys((await get("/v1/keys?limit=100", { signal })).data, revoke));
+    await shown(listed, signal, async () => {
+      const found = (await get("/v1/keys?limit=100", { signal })).data;
+      form.first(!found.length);
+      return keys(found, revoke);
+    });
   };
   const revoke = async (id) => {
     await send("DELETE", `/v1/keys/${id}`);
@@ -28,7 +33,7 @@ export async function show(main, { signal }) {
     main,
     el("h1", { tabindex: "-1" }, "Keys"),
     el("section", {}, el("h2", {}, "Your key"), own(refresh), who),
-    el("section", {}, el("h2", {}, "Make a key"), maker(refresh, done), done),
+    el("section", {}, el("h2", {}, "Make a key"), form.whole, done),
     el("section", {}, el("h2", {}, "Keys of the tenant"), listed),
   );
   await refresh();
@@ -71,13 +76,17 @@ function whoami({ tenant, key_id: id, scopes, usage }) {
   return el("p", {}, `You are tenant ${tenant}, ${as}: ${scopes.join(", ")}. ${usage.waiting_defenses} defenses wait or run.`);
 }
 
+/** `whole` is the form; `first` says whether there is no key yet, so that this one makes the others. */
 function maker(refresh, done) {
   const name = el("input", { required: true, maxlength: 100, autocomplete: "off" });
   const scopes = SCOPES.map(([scope, told]) => tick(`${scope}: ${told}`, scope === "defend", scope));
   const expires = el("input", { type: "date" });
+  const advice = el("p", { class: "warn", hidden: true }, "This is the first key: from then on everybody needs one, and only a key with admin makes others.");
+  let alone = false; // no key yet
   const form = el(
     "form",
     {},
+    advice,
     el("div", { class: "fields" }, field("Name", name), field("Ends on", expires, "empty: never")),
     el("fieldset", {}, el("legend", {}, "For"), scopes.map((one) => one.line)),
     el("button", { class: "main" }, "Make the key"),
@@ -90,21 +99,27 @@ function maker(refresh, done) {
     try {
       const made = await send("POST", "/v1/keys", wanted);
       form.reset();
-      refill(done, once(made), commands(createKey(wanted)));
-      await refresh();
+      refill(done, once(made, refresh), commands(createKey(wanted)));
+      if (ownKey() || !alone) await refresh(); // else this tab has to use the key before it is answered again
     } catch (error) {
       refill(done, alarm(error));
     }
   });
-  return form;
+  const first = (none) => {
+    alone = none;
+    advice.hidden = !none;
+    for (const { box } of scopes) box.checked = box.value === (none ? "admin" : "defend");
+  };
+  return { whole: form, first };
 }
 
 /** The one time that a key is shown. */
-function once(made) {
+function once(made, refresh) {
   const text = el("code", { class: "secret", tabindex: "0" }, made.key);
   const used = button("Use it in this tab", async () => {
     useKey(made.key);
     announce("The key is used in this tab");
+    await refresh();
   });
   return el("div", { class: "box", role: "status" }, el("strong", {}, `The key ${made.name}: keep it, it is not shown again`), text,
     el("div", { class: "actions" }, copier(made.key, "Copy the key", text), used));

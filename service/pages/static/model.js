@@ -100,7 +100,7 @@ function result(file, { top, base_top: base, flagged }) {
 
 function flag(flagged) {
   if (flagged === null) return badge("alarm off", "off");
-  return flagged ? badge("⚑ flagged: may carry a trigger", "failed") : badge("✓ not flagged", "succeeded");
+  return flagged ? [badge("⚑ flagged", "failed"), el("small", {}, "may carry a trigger")] : badge("✓ not flagged", "succeeded");
 }
 
 function answers(title, list) {

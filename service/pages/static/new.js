@@ -12,7 +12,13 @@ const METHODS = [
   ["", "Automatic"], ["deep", "deep"], ["stage", "stage"], ["npd", "npd, as published"],
   ["r-cnpd", "r-cnpd"], ["e-cnpd", "e-cnpd"], ["a-cnpd", "a-cnpd"],
 ];
-const TESTS = ["reactivation", "black-box-reactivation", "retuning"];
+const TESTS = [
+  ["reactivation", "Reactivation: a small change to triggered images is sought that opens the door again"],
+  ["black-box-reactivation", "Black-box reactivation: the same, by the model's answers alone"],
+  ["retuning", "Retuning: the repaired model is trained on with a few poisoned images"],
+];
+const DESCRIBE = "What a file of weights does not say: which network it is, and how its images are prepared. "
+  + "A wrong mean or standard deviation is the most common mistake; it costs accuracy.";
 
 export function show(main, { signal }) {
   new NewDefense(main, signal);
@@ -33,19 +39,20 @@ class NewDefense {
     this.start = el("button", { type: "button", class: "main", onclick: () => this.#start() }, "Start the repair");
     this.#options();
     put(main, ...this.#draw());
+    refill(this.hint, DESCRIBE);
     this.#changed();
   }
 
   #draw() {
     return [
       el("h1", { tabindex: "-1" }, "Repair a model"),
-      el("p", {}, "A suspect classifier and a few hundred clean images; nothing is sent before you start."),
+      el("p", {}, "Give a classifier that you suspect and a few hundred clean images, and get it back repaired, with a report. Nothing is sent before you start."),
       el(
         "section",
         { "aria-labelledby": "files" },
         el("h2", { id: "files" }, "1. Files"),
         el("div", { class: "drops" },
-          this.#zone("model", "Suspect model", "safetensors, or a state_dict checkpoint", reading.model),
+          this.#zone("model", "Suspect model", "safetensors, a state_dict checkpoint, or a Hugging Face folder as zip", reading.model),
           this.#zone("clean", "Clean images", "zip or tar of class folders, or .npz", reading.images),
           dropZone("Description", "model.json, if there is one", ([file]) => this.#describe(file), { accept: ".json,application/json" })),
       ),
@@ -53,6 +60,7 @@ class NewDefense {
         "section",
         { "aria-labelledby": "describe" },
         el("h2", { id: "describe" }, "2. Description"),
+        this.hint = el("p", {}),
         this.form = el("div", {}, this.description.form),
       ),
       el(
@@ -80,8 +88,8 @@ class NewDefense {
       steps: number(100_000),
       seed: number(2 ** 53 - 1),
       target: el("input", { autocomplete: "off" }),
-      evidence: tick("Look for triggers that nobody sent", true),
-      tests: TESTS.map((name) => tick(name, false, name)),
+      evidence: tick("Look for triggers without having seen one (recommended; takes some more time)", true),
+      tests: TESTS.map(([name, told]) => tick(told, false, name)),
     };
     const { name, method, steps, seed, target, evidence, tests } = this.options;
     this.optionsForm = el(
@@ -99,7 +107,7 @@ class NewDefense {
           this.#zone("test", "Test images", "for measuring only", reading.images),
           this.#zone("triggered", "Triggered images", "with their true labels", reading.images)),
         el("div", { class: "fields" }, field("Target class", target, "index or name that the trigger leads to")),
-        el("fieldset", {}, el("legend", {}, "Let an attacker try on the repaired model"), tests.map((one) => one.line)),
+        el("fieldset", {}, el("legend", {}, "Let an attacker who knows the trigger try on the repaired model"), tests.map((one) => one.line)),
       ),
     );
   }
@@ -116,10 +124,16 @@ class NewDefense {
     });
   }
 
-  #modelRead({ own = null, guess = null }) {
+  #modelRead({ own = null, guess = null, hub = null }) {
     this.#own = own;
     if (guess) this.description.guess(guess);
-    refill(this.form, own ? el("p", {}, "The file carries its own description.") : this.description.form);
+    if (hub) {
+      const { config, classes } = hub;
+      this.description.guess({ name: "huggingface", config, channels: config.num_channels ?? 3, num_classes: classes.length });
+      this.description.fill({ classes });
+    }
+    refill(this.hint, own ? "The file describes itself; nothing is to be done here." : DESCRIBE);
+    refill(this.form, own ? null : this.description.form);
   }
 
   async #describe(file) {
@@ -182,6 +196,7 @@ class NewDefense {
   }
 
   #told() {
+    if (this.#own?.folder) return `the folder's own: ${this.#own.folder}; ${this.#own.classes.length} classes`;
     const { architecture, input, classes } = this.#own ?? this.description.value;
     const width = architecture.width ? `, width ${architecture.width}` : "";
     return `${architecture.name}${width}; ${input.channels}×${input.height}×${input.width}; ${classes.length} classes`;

@@ -5,18 +5,20 @@ import { bytes } from "./showing.js";
 import { beginning, entries } from "./zips.js";
 
 const MOST_HEADER = 16 << 20;
+const MOST_CONFIG = 8 << 20; // bytes
 const MOST_LABELS = 8_000_000; // bytes
 const IMAGE = /\.(png|jpe?g|webp|bmp|gif|tiff?|ppm|pgm)$/i;
 const TAR = /\.(tar|tgz|tar\.(gz|bz2|xz))$/i;
 const LABELS = { i8: "getBigInt64", u8: "getBigUint64", i4: "getInt32", u4: "getUint32", i2: "getInt16", u2: "getUint16", i1: "getInt8", u1: "getUint8" };
 
-/** {lines, warnings, guess?, own?} of a model's file; `own`: the description that it carries. */
+/** {lines, warnings, guess?, own?, hub?} of a model's file; `own`: the description that it carries,
+ *  of a Hugging Face folder {folder, classes}; `hub`: {config, classes} of one that says too little. */
 export async function model(file) {
   const start = new Uint8Array(await file.slice(0, 8).arrayBuffer());
   const length = start.length === 8 ? Number(new DataView(start.buffer).getBigUint64(0, true)) : 0;
   if (start[0] === 0x50 && start[1] === 0x4b) return archive(file);
   if (length < 2 || length > Math.min(MOST_HEADER, file.size - 8)) {
-    return { lines: [bytes(file.size)], warnings: ["This is neither safetensors nor a file of torch.save."] };
+    return { lines: [bytes(file.size)], warnings: ["This is neither safetensors, nor a file of torch.save, nor a zipped Hugging Face folder."] };
   }
   try {
     return weights(JSON.parse(await file.slice(8, 8 + length).text()), file.size);
@@ -26,13 +28,38 @@ export async function model(file) {
 }
 
 async function archive(file) {
-  const names = ((await entries(file)) ?? []).map((entry) => entry.name);
+  const found = (await entries(file)) ?? [];
+  const names = found.map((entry) => entry.name);
+  const config = found.filter(({ name }) => /(^|\/)config\.json$/.test(name)).sort((a, b) => depth(a) - depth(b))[0];
+  if (config) return folder(file, found, config);
   const lines = [`PyTorch checkpoint, ${bytes(file.size)}`, "Its tensors are read in the sandbox, nothing is run."];
   if (names.some((name) => name.endsWith("data.pkl"))) {
     const program = names.some((name) => name.includes("/code/"));
     return { lines, warnings: program ? ["TorchScript is a program; export a state_dict instead."] : [] };
   }
   return { lines: [bytes(file.size)], warnings: ["A zip file that torch.save did not write."] };
+}
+
+const depth = ({ name }) => name.split("/").length;
+
+/** A Hugging Face folder: the service takes architecture, images and classes out of it. */
+async function folder(file, found, config) {
+  const root = config.name.slice(0, -"config.json".length);
+  const has = (pattern) => found.some(({ name }) => name.startsWith(root) && pattern.test(name.slice(root.length)));
+  const lines = [`Hugging Face folder, ${bytes(file.size)}`];
+  const warnings = has(/^(model(-\d{5}-of-\d{5})?\.safetensors|pytorch_model\.bin)$/) ? [] : ["There are no weights beside config.json."];
+  let said;
+  try {
+    said = JSON.parse(new TextDecoder().decode(await beginning(file, config, MOST_CONFIG)));
+  } catch {
+    return { lines, warnings: ["config.json cannot be read.", ...warnings] };
+  }
+  const classes = Object.entries(said.id2label ?? {}).sort(([a], [b]) => a - b).map(([, name]) => String(name));
+  lines.push(`${said.model_type}, ${classes.length} classes`);
+  if (!has(/^preprocessor_config\.json$/)) {
+    return { lines, warnings: ["preprocessor_config.json is missing, so describe the images below.", ...warnings], hub: { config: said, classes } };
+  }
+  return { lines: [...lines, "Describes itself: config.json and preprocessor_config.json"], warnings, own: { folder: said.model_type, classes } };
 }
 
 function weights(header, size) {

@@ -7,6 +7,7 @@ import { el, put, table } from "./dom.js";
 import { badge, button, bytes, commands, percent } from "./showing.js";
 import { report } from "./snippets.js";
 
+const WORKS = 0.05; // attack success from which an attack is said to work, as in the whole report
 const KINDS = { closed: "succeeded", weaker: "running", "still-open": "failed" };
 
 export async function show(main, { id, signal }) {
@@ -18,7 +19,7 @@ export async function show(main, { id, signal }) {
   put(
     main,
     el("h1", { tabindex: "-1" }, "Report"),
-    verdict(found.evidence),
+    verdict(found),
     el("div", { class: "actions" },
       whole,
       button("Save the page", () => save(path, `${id}.html`, asPage), { place: trouble }),
@@ -54,9 +55,23 @@ function section(title, ...content) {
 
 const bullets = (lines) => (lines?.length ? el("ul", {}, lines.map((line) => el("li", {}, line))) : null);
 
-function verdict(found) {
-  if (!found) return el("p", {}, "Triggers that nobody sent were not looked for.");
-  return el("div", { class: "box verdict" }, badge(found.verdict.replaceAll("-", " "), KINDS[found.verdict] ?? "off"), el("p", {}, found.words));
+/** First what triggered images showed, where some were sent, then the search without them. */
+function verdict({ numbers, evidence: found }) {
+  const sought = found ? [badge(found.verdict.replaceAll("-", " "), KINDS[found.verdict] ?? "off"), el("p", {}, found.words)]
+    : el("p", {}, "Triggers that nobody sent were not looked for.");
+  const { attack_success_before: before, attack_success_after: after } = numbers ?? {};
+  if (typeof before !== "number" || typeof after !== "number") return el("div", { class: "box verdict" }, sought);
+  return el("div", { class: "box verdict" },
+    el("h2", {}, "With the triggered images that were sent"),
+    opened(before, after),
+    el("p", {}, `The trigger sent ${percent(before)} of them to its class before the repair, and ${percent(after)} now.`),
+    el("h2", {}, "Without them"), sought);
+}
+
+function opened(before, after) {
+  if (after <= WORKS && before <= WORKS) return badge("the attack did not work before either", "off");
+  if (after <= WORKS) return badge("the backdoor no longer opens", "succeeded");
+  return after <= before / 2 ? badge("weaker, but it still opens", "running") : badge("open", "failed");
 }
 
 /** What an attacker who knows the trigger won back. */
@@ -80,7 +95,7 @@ function evidence(found, classes) {
     percent(one.flips_before), percent(one.flips_after), percent(one.new_flips),
   ]);
   return [
-    el("p", {}, "One perturbation is searched that sends all images to a class: how much the class stands out, and how many images go there."),
+    el("p", {}, "For each class one small change is sought that sends all images there. There always is one; a backdoor's class stands out by how small it is (from about 2.4 on, or when the repair makes it much larger)."),
     table("Evidence by class", ["Class", "Stands out before", "after", "Images sent before", "after", "sought anew"], rows),
   ];
 }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from service.defenses.lifecycle import Lease
 from tests.service.conftest import Site
@@ -44,6 +47,8 @@ def test_from_files_to_a_report(
     small_worker.succeed(lease, json.dumps(report(defense_id)).encode(), accuracy_after=0.875)
     page.click("Report")
     page.wait_for_text("The door is <b>closed</b>.")
+    page.wait_for_text("99.0\u00a0% of them to its class before the repair, and 2.0\u00a0% now")
+    page.wait_for_text("the backdoor no longer opens")
     page.wait_for_text("87.5\u00a0%")
     page.go("/defenses?q=vendor")
     page.wait_for_text("<i>vendor</i>")
@@ -67,7 +72,12 @@ def report(defense_id: str) -> dict[str, Any]:
     evidence = {"verdict": "closed", "words": words, "suspects": [], "classes": []}
     return {
         "defense_id": defense_id,
-        "numbers": {"accuracy_before": 0.9, "accuracy_after": 0.875},
+        "numbers": {
+            "accuracy_before": 0.9,
+            "accuracy_after": 0.875,
+            "attack_success_before": 0.99,
+            "attack_success_after": 0.02,
+        },
         "evidence": evidence,
         "measured_on": "test",
     }
@@ -110,3 +120,34 @@ def reach(page: Browser, there: str) -> None:
         if page.look(there):
             return
     raise AssertionError(f"no Tab leads to where {there}")
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["complete", "no-preprocessor"])
+def test_a_hugging_face_folder_is_recognised(
+    page: Browser, small_site: Site, tmp_path: Path, complete: bool
+) -> None:
+    config = {"model_type": "vit", "num_channels": 1, "id2label": {"1": "dog", "0": "<b>cat"}}
+    with zipfile.ZipFile(tmp_path / "vit.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("vit/config.json", json.dumps(config))
+        archive.writestr("vit/model.safetensors", bytes(100))
+        if complete:
+            archive.writestr("vit/preprocessor_config.json", "{}")
+    _, clean = write_files(tmp_path)
+    page.choose("Suspect model", tmp_path / "vit.zip")
+    page.choose("Clean images", clean)
+    page.wait_for_text("vit, 2 classes")
+    if complete:
+        page.wait_for_text("The file describes itself")
+    else:
+        page.wait_for_text("preprocessor_config.json is missing")
+        page.wait_for_text("huggingface; 1×12×12; 2 classes")
+    page.wait_for_text("Ready to start.")
+    page.click("Start the repair")
+    defense_id = page.wait("/^#.defenses.(def_\\w+)$/.exec(location.hash)?.[1]")
+    sent = small_site.client.get(f"/v1/defenses/{defense_id}").json()
+    assert sent["inputs"]["model"]["filename"] == "vit.zip"
+    if complete:
+        assert sent["description"] is None
+    else:
+        assert sent["description"]["architecture"]["config"] == config
+        assert sent["description"]["classes"] == ["<b>cat", "dog"]

@@ -47,6 +47,18 @@ def test_filters_are_kept_in_the_address(page: Browser, names: dict[str, str]) -
     page.wait_for_text("no model")
 
 
+def test_what_is_under_way_is_followed(
+    page: Browser, names: dict[str, str], small_worker: Worker
+) -> None:
+    page.go("/defenses")
+    page.wait(f"{SHOWN}.length === 2")
+    page.look("void [...document.querySelectorAll('td a')].at(-1).focus()")
+    focused = page.look("document.activeElement.textContent")
+    small_worker.fail(small_worker.claim(names["signs"]), "model-format", "no model")
+    page.wait("document.querySelectorAll('td .badge.failed').length === 2")
+    assert page.look("document.activeElement.textContent") == focused
+
+
 def test_what_is_copied_runs(page: Browser, names: dict[str, str], tmp_path: Path) -> None:
     page.go("/defenses?status=failed")
     page.wait(f"{SHOWN}.length === 1")
