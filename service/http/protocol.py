@@ -8,7 +8,6 @@ of a body that nobody wants any more. Bodies that somebody reads are timed in ``
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import cast
@@ -24,6 +23,7 @@ from service.errors import (
     SlowRequestError,
     UnavailableError,
 )
+from service.http.clock import Clock
 from service.http.gathering import Gathering
 from service.http.refusals import refusal
 from service.settings import Settings
@@ -75,7 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
     after its answer, ``_writing`` while it is to take what was written."""
 
     _phase = _Phase.BETWEEN
-    _clock: asyncio.TimerHandle | None = None
+    _clock: Clock
     _writing: asyncio.TimerHandle | None = None
     _refused: ServiceError | None = None
     _closed_to_input = False
@@ -90,13 +90,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Gathering(transport, self.loop))
+        self._clock = Clock(self.loop)
         if len(self.connections) > self._limits.connections:
             self._refuse(UnavailableError("too many connections are open", retry_after=5))
         else:
-            self._set_clock(self._limits.head_seconds, self._close)
+            self._clock.set(self._limits.head_seconds, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_clock()
+        self._clock.end()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -105,8 +106,11 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         in_head = self._phase is _Phase.HEAD
         super().data_received(data)
-        if in_head and self._phase is _Phase.HEAD:  # a header without end is not heard of
-            self._count(len(data))
+        if self._phase is _Phase.HEAD:
+            if in_head:  # a header without end is not heard of
+                self._count(len(data))
+            if not self._clock.is_set:  # most heads come whole, and need none
+                self._clock.set(self._limits.head_seconds, self._head_too_slow)
         if self._refused is not None and not self._closed_to_input:
             self._refuse(self._refused)
 
@@ -127,7 +131,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._phase = _Phase.HEAD
         self._head_bytes = self._head_count = 0
-        self._set_clock(self._limits.head_seconds, self._head_too_slow)
+        self._clock.stop()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -140,7 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._phase = _Phase.BODY
-        self._stop_clock()
+        self._clock.stop()
         if self._refused is None:
             super().on_headers_complete()
             if len(self.pipeline) > MAX_PIPELINED:
@@ -155,7 +159,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refused is None:
             super().on_message_complete()
             if self.cycle.response_complete:
-                self._set_clock(self._limits.idle_seconds, self._close)
+                self._clock.set(self._limits.idle_seconds, self._close)
 
     def on_response_complete(self) -> None:
         last = not self.pipeline
@@ -163,9 +167,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if last and not self.transport.is_closing():
             if self._phase is _Phase.BODY:
-                self._set_clock(LINGER_SECONDS, self._close)
+                self._clock.set(LINGER_SECONDS, self._close)
             elif self._phase is _Phase.BETWEEN:
-                self._set_clock(self._limits.idle_seconds, self._close)
+                self._clock.set(self._limits.idle_seconds, self._close)
 
     # Ends
 
@@ -197,22 +201,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         # Closed at once, what the client still sends would destroy the answer on its way.
-        self._set_clock(LINGER_SECONDS, self._close)
+        self._clock.set(LINGER_SECONDS, self._close)
 
     def _close(self) -> None:
-        self._clock = None
         if not self.transport.is_closing():
             self.transport.close()
 
     def _abort(self) -> None:
         log.info("connection_aborted", reason="the client does not read its answer")
         self.transport.abort()
-
-    def _set_clock(self, seconds: float, end: Callable[[], None]) -> None:
-        self._stop_clock()
-        self._clock = self.loop.call_later(seconds, end)
-
-    def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            self._clock = None
