@@ -14,6 +14,7 @@ from client.endpoint import AnySender, Endpoint, EventStream, Room
 from client.flow import Flow
 from client.flows.defending import defend
 from client.flows.downloading import download
+from client.flows.exporting import export
 from client.flows.listing import everything
 from client.flows.uploading import upload
 from client.flows.waiting import wait
@@ -125,6 +126,7 @@ class Models(Room[AnySender]):
     report_file = Endpoint(model_calls.report_file)
     signature = Endpoint(model_calls.signature)
     download = Endpoint(download)
+    export = Endpoint(export)
 
 
 class Names(Room[AnySender]):

@@ -33,6 +33,7 @@ from service.metrics.jobs import JobMetrics
 from service.metrics.requests import Measured, RequestMetrics
 from service.metrics.store import StoreMetrics, observed
 from service.models import endpoints as models
+from service.models import export_endpoints as exports
 from service.names import endpoints as names
 from service.names.directory import Directory
 from service.oip import direct
@@ -105,6 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         multipart.router,
         defenses.router,
         models.router,
+        exports.router,
         names.router,
         inference.router,
         oip.router,

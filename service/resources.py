@@ -16,6 +16,7 @@ from service.blobs import Blobs
 from service.database import Database
 from service.inference.service import Inference
 from service.metrics.jobs import JobMetrics
+from service.models.exporting import Turns
 from service.names.directory import Directory
 from service.queue import Queue
 from service.retention.metrics import RemovalMetrics
@@ -50,6 +51,7 @@ class Resources:
     jobs: JobMetrics
     removals: RemovalMetrics = field(default_factory=RemovalMetrics)
     inflating: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    exports: Turns = field(default_factory=Turns)
 
 
 # Coroutines, because FastAPI runs what is none in a thread: two hops for every request.

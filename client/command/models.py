@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from client.command import exporting
 from client.command.base import command, group, session_of
 from client.command.outputs import write_file
 from client.command.progress import in_bytes
@@ -38,6 +39,7 @@ def _register_models(app: typer.Typer) -> None:
         download
     )
     command(below, "signature", examples="polarizer models signature mdl_01… model.sig")(signature)
+    exporting.register(below)
     command(below, "alarm", examples="polarizer models alarm mdl_01… --off")(alarm)
     command(below, "delete", examples="polarizer models delete mdl_01…")(delete_model)
 

@@ -61,6 +61,7 @@ RULES: dict[str, Rule] = {
     "get_model_report": _reads(Scope.READ),
     "get_signature": _reads(Scope.READ),
     "download_model": _reads(Scope.READ),
+    "export_model": _reads(Scope.READ),
     "switch_alarm": _changes(Scope.DEFEND),
     "delete_model": _changes(Scope.DEFEND),
     "list_names": _reads(Scope.READ),

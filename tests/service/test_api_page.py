@@ -20,7 +20,8 @@ from tests.service.defenses.conftest import DESCRIPTION, Worker, submit, upload
 
 PATH = ROOT / "docs" / "api.md"
 PAGE = PATH.read_text()
-BLOCKS = [block for block in blocks(PATH, "sh") if not re.search("/(predict|infer)", block.text)]
+OF_REAL_MODELS = re.compile(r"/(predict|infer|export\?)")
+BLOCKS = [block for block in blocks(PATH, "sh") if not OF_REAL_MODELS.search(block.text)]
 CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
 
 
@@ -55,7 +56,7 @@ def test_every_kind_of_problem_is_on_the_page() -> None:
 @needs_curl
 @pytest.mark.parametrize("block", BLOCKS, ids=ids(BLOCKS))
 def test_the_examples_run(open_site: Site, tmp_path: Path, block: Block) -> None:
-    """Predictions need a real model; tests/client has one."""
+    """Predictions and exports need a real model; tests/client and tests/e2e have one."""
     worker = Worker(open_site.resources, tmp_path)
     created = submit(open_site)
     assert created.status_code == 202

@@ -43,6 +43,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "predict_by_name": IMAGE,
     "infer": {"json": {"inputs": []}},
     "infer_version": {"json": {"inputs": []}},
+    "export_model": {"params": {"format": "safetensors"}},
 }
 """What operations need to be asked at all."""
 
