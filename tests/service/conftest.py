@@ -119,7 +119,7 @@ def running(settings: Settings) -> Iterator[Site]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        assert ready.wait(30), "the server did not start"
+        assert ready.wait(120), "the server did not start"
         with httpx.Client(base_url=address(listener), timeout=30) as client:
             yield Site(settings, client, address(listener), app.state.resources, server)
     finally:
