@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from polarizer.alarm.facts import Calibration
@@ -30,6 +30,19 @@ RECORD = "record"
 _CODE = ("polarizer", "worker/child")
 _PACKAGES = ("torch", "numpy", "pillow")
 _LEASE_SECONDS = 60.0
+_EARLIER = (  # made once: that takes longer than to have it answered
+    select(DefenseRecord.id)  # most often there is none
+    .join(ModelRecord, ModelRecord.defense_id == DefenseRecord.id)
+    .where(
+        DefenseRecord.tenant == bindparam("tenant"),
+        DefenseRecord.fingerprint == bindparam("fingerprint"),
+        DefenseRecord.status == Status.SUCCEEDED,
+        DefenseRecord.report_blob_id.is_not(None),
+    )
+    .order_by(DefenseRecord.id.desc())
+    .limit(1)
+    .with_for_update(read=True, of=ModelRecord)
+)
 
 
 def fingerprint(request: Mapping[str, Any], digests: Mapping[Any, str]) -> str:
@@ -87,20 +100,7 @@ def answer(session: Session, record: DefenseRecord) -> bool:
 
 def _earlier(session: Session, tenant: str, found: str) -> DefenseRecord | None:
     """The latest one whose result is still there; its model is not deleted before commit."""
-    query = (
-        select(DefenseRecord.id)  # most often there is none
-        .join(ModelRecord, ModelRecord.defense_id == DefenseRecord.id)
-        .where(
-            DefenseRecord.tenant == tenant,
-            DefenseRecord.fingerprint == found,
-            DefenseRecord.status == Status.SUCCEEDED,
-            DefenseRecord.report_blob_id.is_not(None),
-        )
-        .order_by(DefenseRecord.id.desc())
-        .limit(1)
-        .with_for_update(read=True, of=ModelRecord)
-    )
-    earlier = session.scalar(query)
+    earlier = session.scalar(_EARLIER, {"tenant": tenant, "fingerprint": found})
     return None if earlier is None else session.get(DefenseRecord, earlier)
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from service.database import now
 from service.errors import NotFoundError
 from service.ids import new_id
 from service.records import BlobRecord, UploadRecord
+
+_KEPT = (  # made once: that takes longer than to have it answered
+    select(UploadRecord)
+    .where(
+        UploadRecord.tenant == bindparam("tenant"),
+        UploadRecord.id.in_(bindparam("ids", expanding=True)),
+    )
+    .with_for_update(of=UploadRecord, read=True)
+)
 
 
 def add(session: Session, *, tenant: str, blob_id: str, filename: str | None) -> UploadRecord:
@@ -41,12 +50,8 @@ def keep_all(session: Session, tenant: str, upload_ids: Collection[str]) -> dict
     """Those of them that are there; nobody deletes one before this transaction ends."""
     if not upload_ids:
         return {}
-    query = (
-        select(UploadRecord)
-        .where(UploadRecord.tenant == tenant, UploadRecord.id.in_(upload_ids))
-        .with_for_update(of=UploadRecord, read=True)
-    )
-    return {found.id: found for found in session.scalars(query)}
+    found = session.scalars(_KEPT, {"tenant": tenant, "ids": list(upload_ids)})
+    return {record.id: record for record in found}
 
 
 def remove(session: Session, tenant: str, upload_id: str) -> str:

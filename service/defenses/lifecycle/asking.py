@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
-from service.database import now
+from service.defenses.lifecycle import rows
 from service.defenses.lifecycle.changes import change
+from service.defenses.lifecycle.clock import clock
 from service.defenses.states import Status
-from service.records import DefenseRecord, EventRecord
+from service.records import DefenseRecord
 
 
 def add(session: Session, record: DefenseRecord, *, woken: bool = False) -> None:
-    """A new defense, queued; ``woken``: a wake-up is about to be sent for it."""
-    moment = now(session)
-    record.status = Status.QUEUED
-    record.created_at = moment
-    record.enqueued_at = moment if woken else None
-    record.event_count = 1
+    """A new defense, queued, with its inputs; ``woken``: a wake-up is about to be sent for it.
+
+    Its rows are written past the session, which from then on knows the objects as if it had read
+    them.
+    """
+    record.status, record.event_count = Status.QUEUED, 1
+    record.created_at = rows.insert_all(session, record, woken=woken)
+    record.enqueued_at = record.created_at if woken else None
+    for known in (record, *record.inputs):
+        make_transient_to_detached(known)
     session.add(record)
-    session.flush()
-    session.add(
-        EventRecord(
-            defense_id=record.id,
-            sequence=1,
-            attempt=record.attempt,
-            type="status",
-            data={"status": Status.QUEUED},
-            created_at=moment,
-        )
-    )
 
 
 def request_cancel(session: Session, record: DefenseRecord) -> None:
@@ -37,7 +31,7 @@ def request_cancel(session: Session, record: DefenseRecord) -> None:
     ``record`` was read with ``lock``.
     """
     if record.status == Status.QUEUED:
-        change(session, record.id, Status.CANCELLED, finished_at=now(session))
+        change(session, record.id, Status.CANCELLED, finished_at=clock(session))
     elif record.status == Status.RUNNING:
         change(session, record.id, Status.CANCELLING)
     session.refresh(record)

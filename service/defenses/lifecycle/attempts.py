@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from service.database import now
 from service.defenses.lifecycle import turns
 from service.defenses.lifecycle.changes import (
     UNLEASED,
@@ -19,6 +18,7 @@ from service.defenses.lifecycle.changes import (
     finish,
     held,
 )
+from service.defenses.lifecycle.clock import clock
 from service.defenses.states import QueueName, Stage, Status
 from service.records import DefenseRecord, EventRecord
 
@@ -34,7 +34,6 @@ def claim_next(session: Session, queue: QueueName, *, worker: str, seconds: floa
 
 def claim(session: Session, defense_id: str, *, worker: str, seconds: float) -> Lease | None:
     """Takes a queued defense; None when it is not queued (any more)."""
-    moment = now(session)
     attempt = change(
         session,
         defense_id,
@@ -43,21 +42,21 @@ def claim(session: Session, defense_id: str, *, worker: str, seconds: float) -> 
         worker=worker,
         stage=Stage.FETCHING,
         progress=0.0,
-        started_at=moment,
+        started_at=clock(session),
         estimated_finish_at=None,
-        lease_until=moment + timedelta(seconds=seconds),
+        lease_until=clock(session, timedelta(seconds=seconds)),
     )
     return None if attempt is None else Lease(defense_id, attempt)
 
 
 def renew(session: Session, lease: Lease, *, seconds: float) -> Status:
     """Prolongs the lease; returns the status, which may be CANCELLING. Raises LostLeaseError."""
-    until = now(session) + timedelta(seconds=seconds)
     query = (
         update(DefenseRecord)
         .where(*held(lease))
-        .values(lease_until=until)
+        .values(lease_until=clock(session, timedelta(seconds=seconds)))
         .returning(DefenseRecord.status)
+        .execution_options(synchronize_session=False)
     )
     status = session.scalar(query)
     if status is None:
@@ -73,11 +72,7 @@ def report(
     **columns: Any,  # noqa: ANN401
 ) -> None:
     """An event of the running attempt, with the columns (stage, progress, …) that it changes."""
-    if columns:
-        query = update(DefenseRecord).where(*held(lease)).values(**columns)
-        if session.execute(query).rowcount != 1:  # type: ignore[attr-defined]
-            raise LostLeaseError
-    append(session, lease.defense_id, kind, data, held(lease))
+    append(session, lease.defense_id, kind, data, held(lease), **columns)
 
 
 def reported(session: Session, lease: Lease) -> int:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, Row, insert, inspect, update
 from sqlalchemy.orm import Session
 
-from service.database import now
+from service.defenses.lifecycle.clock import clock
 from service.defenses.states import Status, before
 from service.records import DefenseRecord, EventRecord
 from service.webhooks import outbox
+
+EVENTS = insert(inspect(EventRecord).local_table)
+"""Of one event, which nobody reads in the same transaction: no object of it is needed."""
 
 
 class LostLeaseError(Exception):
@@ -47,7 +50,7 @@ def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
 
 def finish(session: Session, lease: Lease, after: Status, **columns: Any) -> None:  # noqa: ANN401
     """The end of an attempt. Raises LostLeaseError."""
-    values = {**UNLEASED, "finished_at": now(session), **columns}
+    values = {**UNLEASED, "finished_at": clock(session), **columns}
     if change(session, lease.defense_id, after, *held(lease), **values) is None:
         raise LostLeaseError
 
@@ -60,26 +63,19 @@ def change(
     **columns: Any,  # noqa: ANN401
 ) -> int | None:
     """Moves the row to ``after`` if its state allows it; returns its attempt, or None."""
-    query = (
-        update(DefenseRecord)
-        .where(
-            DefenseRecord.id == defense_id,
-            DefenseRecord.status.in_(sorted(before(after))),
-            *conditions,
-        )
-        .values(status=after, **columns)
-        .returning(DefenseRecord.attempt)
-        .execution_options(synchronize_session=False)
-    )
-    attempt = session.scalar(query)
-    if attempt is not None:
-        data: dict[str, Any] = {"status": after}
-        if columns.get("error"):
-            data["error"] = columns["error"]
-        if columns.get("numbers"):
-            data["numbers"] = columns["numbers"]
-        append(session, defense_id, "status", data)
+    allowed = DefenseRecord.status.in_(sorted(before(after)))
+    row = _counted(session, defense_id, (allowed, *conditions), status=after, **columns)
+    if row is None:
+        return None
+    data: dict[str, Any] = {"status": after}
+    if columns.get("error"):
+        data["error"] = columns["error"]
+    if columns.get("numbers"):
+        data["numbers"] = columns["numbers"]
+    _add(session, defense_id, row, "status", data)
+    if row.webhook_url is not None:
         outbox.announce(session, defense_id, after)
+    attempt: int = row.attempt
     return attempt
 
 
@@ -89,25 +85,45 @@ def append(
     kind: str,
     data: dict[str, Any],
     conditions: Sequence[ColumnElement[bool]] = (),
+    **columns: Any,  # noqa: ANN401
 ) -> None:
-    """The defense's next event. Raises LostLeaseError unless the row meets the conditions."""
+    """The defense's next event, with the columns that it changes. Raises LostLeaseError unless the
+    row meets the conditions."""
+    row = _counted(session, defense_id, conditions, **columns)
+    if row is None:
+        raise LostLeaseError
+    _add(session, defense_id, row, kind, data)
+
+
+def _counted(
+    session: Session,
+    defense_id: str,
+    conditions: Sequence[ColumnElement[bool]],
+    **columns: Any,  # noqa: ANN401
+) -> Row[Any] | None:
+    """Changes the row if it meets the conditions, and counts an event that is to follow."""
     query = (
         update(DefenseRecord)
         .where(DefenseRecord.id == defense_id, *conditions)
-        .values(event_count=DefenseRecord.event_count + 1)
-        .returning(DefenseRecord.event_count, DefenseRecord.attempt)
+        .values(event_count=DefenseRecord.event_count + 1, **columns)
+        .returning(
+            DefenseRecord.event_count,
+            DefenseRecord.attempt,
+            DefenseRecord.webhook_url,
+            clock(session).label("moment"),
+        )
         .execution_options(synchronize_session=False)
     )
-    row = session.execute(query).one_or_none()
-    if row is None:
-        raise LostLeaseError
-    session.add(
-        EventRecord(
-            defense_id=defense_id,
-            sequence=row.event_count,
-            attempt=row.attempt,
-            type=kind,
-            data=data,
-            created_at=now(session),
-        )
-    )
+    return session.execute(query).one_or_none()
+
+
+def _add(session: Session, defense_id: str, row: Row[Any], kind: str, data: dict[str, Any]) -> None:
+    event = {
+        "defense_id": defense_id,
+        "sequence": row.event_count,
+        "attempt": row.attempt,
+        "type": kind,
+        "data": data,
+        "created_at": row.moment,
+    }
+    session.execute(EVENTS, event)

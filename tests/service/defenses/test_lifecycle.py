@@ -19,14 +19,14 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import select
+from sqlalchemy import inspect, null, select
 
 from service.database import Database, now
 from service.defenses import lifecycle, repository
 from service.defenses.lifecycle import Lease, LostLeaseError
 from service.defenses.states import QueueName, Stage, Status, before, may_follow
 from service.ids import new_id
-from service.records import BlobRecord, DefenseRecord, EventRecord
+from service.records import BlobRecord, DefenseRecord, EventRecord, InputRecord
 
 MAX_ATTEMPTS = 3
 workers = st.sampled_from(["ada", "bob"])
@@ -228,6 +228,43 @@ def defense_id(database: Database) -> str:
     with database.write() as session:
         lifecycle.add(session, DefenseRecord(id=identifier, tenant="t", request={}, inputs=[]))
     return identifier
+
+
+@pytest.mark.parametrize("woken", [False, True])
+@pytest.mark.parametrize("roles", [(), ("model",), ("clean", "model", "test", "triggered")])
+def test_what_was_added_is_what_is_read(
+    database: Database, roles: tuple[str, ...], woken: bool
+) -> None:
+    """It is written past the session, which must know the same as if it had read it."""
+    blob = BlobRecord(id=new_id("blb"), sha256="0" * 64, size=3, live=True)
+    with database.write() as session:
+        blob.created_at = now(session)
+        session.add(blob)
+    inputs = [
+        InputRecord(role=role, uri="s3://b/k", sha256=None)
+        if role == "test"
+        else InputRecord(role=role, blob=blob, sha256=blob.sha256, filename=f"{role}.bin")
+        for role in roles
+    ]
+    record = DefenseRecord(
+        id=new_id("def"), tenant="t", name="mine", request={"config": {}}, inputs=inputs
+    )
+    with database.write() as session:
+        lifecycle.add(session, record, woken=woken)
+        assert record in session
+        assert not session.dirty
+    with database.read() as session:
+        read = repository.get(session, "t", record.id)
+        columns = inspect(DefenseRecord).columns.keys()
+        assert {name: getattr(read, name) for name in columns} == {
+            name: getattr(record, name) for name in columns
+        }
+        assert (read.enqueued_at is not None) is woken
+        assert [(one.role, one.uri, one.filename, one.blob_id) for one in read.inputs] == [
+            (one.role, one.uri, one.filename, one.blob_id) for one in inputs
+        ]
+        unmeasured = select(DefenseRecord.id).where(DefenseRecord.numbers.is_(null()))
+        assert session.scalar(unmeasured) == record.id
 
 
 def test_a_stale_look_takes_nothing(database: Database, defense_id: str) -> None:
