@@ -9,8 +9,10 @@ without a row, which the sweep removes; never a row without its bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -53,18 +55,52 @@ class Blobs:
 
         The caller refers to the id from a row of its own soon after (``sweep_grace_seconds``).
         """
-        shared = self._share(tenant, sha256)
-        if shared:
-            return shared
-        size = path.stat().st_size
-        blob = BlobRecord(id=new_id("blb"), tenant=tenant, sha256=sha256, size=size, live=False)
+        return self.keep_all({sha256: path}, tenant=tenant, move=move)[sha256]
+
+    def keep_all(
+        self, files: Mapping[str, Path], *, tenant: str, move: bool = False
+    ) -> dict[str, str]:
+        """As :meth:`keep`, several files by their digests: with as many transactions as for one,
+        and side by side at the store."""
         with self._database.write() as session:
-            blob.created_at = now(session)
-            session.add(blob)
-        (self._store.take if move else self._store.put)(blob.key, path)
-        with self._database.write() as session:
-            self.settle(session, blob.id)
-        return blob.id
+            moment = now(session)
+            kept = self._shared(session, tenant, files, moment)
+            new = [
+                BlobRecord(
+                    id=new_id("blb"),
+                    tenant=tenant,
+                    sha256=sha256,
+                    size=path.stat().st_size,
+                    live=False,
+                    created_at=moment,
+                )
+                for sha256, path in files.items()
+                if sha256 not in kept
+            ]
+            session.add_all(new)
+        self._put(new, files, self._store.take if move else self._store.put)
+        if new:
+            with self._database.write() as session:
+                for blob in new:
+                    self.settle(session, blob.id)
+        return kept | {blob.sha256: blob.id for blob in new}
+
+    def _put(
+        self,
+        blobs: Sequence[BlobRecord],
+        files: Mapping[str, Path],
+        put: Callable[[str, Path], None],
+    ) -> None:
+        if len(blobs) == 1:
+            put(blobs[0].key, files[blobs[0].sha256])
+        elif blobs:
+            with ThreadPoolExecutor(len(blobs)) as pool:
+                tasks = [
+                    pool.submit(copy_context().run, put, blob.key, files[blob.sha256])
+                    for blob in blobs
+                ]
+            for task in tasks:
+                task.result()
 
     def expect(self, session: Session, sha256: str, size: int, *, tenant: str) -> BlobRecord:
         """The row of bytes that will be stored in parts; not live until ``settle``. Whoever asks
@@ -81,13 +117,18 @@ class Blobs:
         if session.execute(made_live).rowcount != 1:  # type: ignore[attr-defined]
             raise UnavailableError("storing took too long and was given up; send it again")
 
-    def _share(self, tenant: str, sha256: str) -> str | None:
-        with self._database.write() as session:
-            same = BlobRecord.tenant == tenant, BlobRecord.sha256 == sha256, BlobRecord.live
-            found = session.scalar(select(BlobRecord).where(*same).order_by(BlobRecord.id).limit(1))
-            if found:
-                found.shared_at = now(session)
-            return found.id if found else None
+    @staticmethod
+    def _shared(
+        session: Session, tenant: str, digests: Collection[str], moment: datetime
+    ) -> dict[str, str]:
+        """The blobs of these bytes that are stored already; from now on safe from ``release``."""
+        same = BlobRecord.tenant == tenant, BlobRecord.sha256.in_(digests), BlobRecord.live
+        kept: dict[str, str] = {}
+        for found in session.scalars(select(BlobRecord).where(*same).order_by(BlobRecord.id)):
+            if found.sha256 not in kept:
+                found.shared_at = moment
+                kept[found.sha256] = found.id
+        return kept
 
     def read(self, blob: BlobRecord) -> Iterator[bytes]:
         """The blob's bytes in chunks; raises LostBlobError at the end when the digest differs."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -32,7 +33,7 @@ from worker.outcome import Failed, Outcome, Succeeded
 from worker.patience import AT_THE_END, patiently
 from worker.places import place_of
 from worker.process import Child, running
-from worker.results import digest_of, read_report, take_artefact
+from worker.results import read_report, take_artefact
 from worker.rows import EventRows
 from worker.supervision import Ending, supervise
 from worker.watch import OverstepError, Watch
@@ -73,6 +74,8 @@ class Attempt:
         folder: Path,
         trail: Trail,
         spare: Child | None = None,
+        *,
+        on_purifying: Callable[[], None] | None = None,
     ) -> None:
         self._tools = tools
         self._lease = lease
@@ -80,7 +83,8 @@ class Attempt:
         self._folder = folder
         self._trail = trail
         self._spare = spare
-        self._rows = EventRows(tools.database, lease, on_stage=trail.stage)
+        self._on_purifying = on_purifying
+        self._rows = EventRows(tools.database, lease, on_stage=self._staged)
         self._tenant: str
 
     def run(self) -> Outcome:
@@ -95,6 +99,11 @@ class Attempt:
         if failure is not None:
             return Failed(failure.code, failure.message)
         return self._store(job)
+
+    def _staged(self, stage: Stage) -> None:
+        self._trail.stage(stage)
+        if stage is Stage.PURIFYING and self._on_purifying is not None:
+            self._on_purifying()
 
     def _child(self) -> AbstractContextManager[Child]:
         """The one that is ready in our folder, or a new one."""
@@ -188,24 +197,30 @@ class Attempt:
             inputs=job.inputs,
             artefact=facts,
         )
-        report_file.write_text(report.model_dump_json(), encoding="utf-8")
+        written = report.model_dump_json().encode()
+        report_file.write_bytes(written)
+        digest = sha256(written).hexdigest()
+        alarm, alarm_files = self._take_alarm(job, kept) if report.alarm else ("", {})
+        blobs = self._keep({facts.sha256: artefact, digest: report_file, **alarm_files})
         return Succeeded(
             report,
-            artefact_blob_id=self._keep(artefact, facts.sha256),
-            report_blob_id=self._keep(report_file, digest_of(report_file)),
-            alarm_blob_id=self._keep_alarm(job, kept) if report.alarm else None,
+            artefact_blob_id=blobs[facts.sha256],
+            report_blob_id=blobs[digest],
+            alarm_blob_id=blobs.get(alarm),
         )
 
-    def _keep_alarm(self, job: Job, kept: Path) -> str:
+    def _take_alarm(self, job: Job, kept: Path) -> tuple[str, dict[str, Path]]:
+        """Its digest, and the file of this digest."""
         path, limit = kept / "alarm.safetensors", job.limits.file_bytes
         facts = take_artefact(self._folder, path, max_bytes=limit, name=ALARM_FILE)
-        return self._keep(path, facts.sha256)
+        return facts.sha256, {facts.sha256: path}
 
-    def _keep(self, path: Path, sha256: str) -> str:
+    def _keep(self, files: Mapping[str, Path]) -> dict[str, str]:
+        """The blobs of these files, by digest."""
         self._keeper.check()
         blobs, tenant = self._tools.blobs, self._tenant
         return patiently(
-            lambda: blobs.keep(path, sha256, tenant=tenant),
+            lambda: blobs.keep_all(files, tenant=tenant),
             pause=self._keeper.pause,
             more=AT_THE_END,
         )

@@ -55,12 +55,6 @@ def read_report(folder: Path) -> Report:
         raise BadResultError(f"the report cannot be used: {where}: {problem['msg']}") from error
 
 
-def digest_of(path: Path) -> str:
-    """The sha256 of a file of ours."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextmanager
 def _regular_file(folder: Path, name: str) -> Iterator[BinaryIO]:
     """Opens ``outputs/file`` following no link, and never a pipe or a device."""

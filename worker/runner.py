@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -111,7 +112,10 @@ class Runner:
     def _outcome(self, lease: Lease, keeper: LeaseKeeper, trail: Trail) -> Outcome:
         try:
             with self._berth(lease) as (folder, spare):
-                return Attempt(self._tools, lease, keeper, folder, trail, spare).run()
+                on_purifying = partial(self.spares.has_begun, spare) if spare else None
+                return Attempt(
+                    self._tools, lease, keeper, folder, trail, spare, on_purifying=on_purifying
+                ).run()
         except StoppedError as stopped:
             return self._stopped(stopped.reason)
         except InputError as error:
@@ -136,6 +140,7 @@ class Runner:
         try:
             yield spare.folder, spare
         finally:
+            self.spares.has_begun(spare)
             dismiss(spare)
 
     def _stopped(self, reason: Stop) -> Outcome:

@@ -34,6 +34,7 @@ class Spares:
         self._command = command
         self._count = count
         self._ready: deque[Child] = deque()
+        self._starting: set[Child] = set()
         self._changed = threading.Condition()
         self._stopping = False
 
@@ -57,15 +58,24 @@ class Spares:
 
     def take(self) -> Child | None:
         """One that is alive, the caller's to ``dismiss``; None when none is there. Another one is
-        started in its place."""
+        started in its place once its job ``has_begun``."""
         with self._changed:
             child = self._ready.popleft() if self._ready else None
-            self._changed.notify()
+            if child is not None:
+                self._starting.add(child)
         if child is not None and child.has_ended():
             log.warning("spare_ended", status=child.end(), stderr=child.stderr_tail())
+            self.has_begun(child)
             dismiss(child)
             return None
         return child
+
+    def has_begun(self, child: Child) -> None:
+        """Its job has chosen by how busy the cores are how many threads to compute with: to load
+        another child would have made them look busy. May be said more than once."""
+        with self._changed:
+            self._starting.discard(child)
+            self._changed.notify()
 
     def _keep(self) -> None:
         while self._wanted():
@@ -81,8 +91,12 @@ class Spares:
     def _wanted(self) -> bool:
         """Returns when one is missing; False when no more are."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or len(self._ready) < self._count)
+            self._changed.wait_for(lambda: self._stopping or self._missing > 0)
             return not self._stopping
+
+    @property
+    def _missing(self) -> int:
+        return self._count - len(self._ready) - len(self._starting)
 
     def _wait_for_a_job(self) -> None:
         with self._changed:

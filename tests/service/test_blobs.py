@@ -137,6 +137,38 @@ def test_the_same_bytes_share_a_blob(
     assert keys(store) == rows(database) == [first]
 
 
+def test_several_files_are_kept_together(
+    database: Database, store: Store, blobs: Blobs, make_file: MakeFile
+) -> None:
+    known = blobs.keep(make_file(b"one"), sha256(b"one"), tenant="default")
+    files = {sha256(data): make_file(data) for data in (b"one", b"two", b"three")}
+    kept = blobs.keep_all(files, tenant="default")
+    assert kept[sha256(b"one")] == known
+    assert sorted(keys(store)) == sorted(rows(database)) == sorted(kept.values())
+    for digest, path in files.items():
+        found = record(database, kept[digest])
+        assert found is not None
+        assert found.live
+        assert b"".join(blobs.read(found)) == path.read_bytes()
+
+
+def test_when_one_of_them_cannot_be_stored_none_is_shared_later(
+    database: Database, store: Store, blobs: Blobs, make_file: MakeFile
+) -> None:
+    class FullStore(DyingStore):
+        def put(self, key: str, path: Path) -> None:
+            if path.read_bytes() == b"two":
+                raise UnavailableError("the object store is full")
+            super().put(key, path)
+
+    files = {sha256(data): make_file(data) for data in (b"one", b"two", b"three")}
+    with pytest.raises(UnavailableError, match="full"):
+        Blobs(database, FullStore(store, "never")).keep_all(files, tenant="default")
+    left = set(rows(database))
+    assert len(left) == 3
+    assert left.isdisjoint(blobs.keep_all(files, tenant="default").values())
+
+
 @pytest.mark.parametrize("dies", ["before put", "after put"])
 def test_a_death_while_keeping_leaves_nothing_to_find(
     database: Database, store: Store, make_file: MakeFile, dies: str

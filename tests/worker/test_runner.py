@@ -263,14 +263,14 @@ def test_a_run_that_lost_its_lease_writes_nothing(
 
 def test_a_cancel_at_the_last_moment_wins(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     defense = bench.queued()
-    keep = bench.blobs.__class__.keep
+    keep_all = bench.blobs.__class__.keep_all
 
-    def cancel_first(self, path, sha256, **owner):  # type: ignore[no-untyped-def]
+    def cancel_first(self, files, **owner):  # type: ignore[no-untyped-def]
         if bench.row(defense).status == Status.RUNNING:
             bench.cancel(defense)
-        return keep(self, path, sha256, **owner)
+        return keep_all(self, files, **owner)
 
-    monkeypatch.setattr(bench.blobs.__class__, "keep", cancel_first)
+    monkeypatch.setattr(bench.blobs.__class__, "keep_all", cancel_first)
     bench.runner().run(defense)
     assert bench.row(defense).status == Status.CANCELLED
     assert bench.models() == []

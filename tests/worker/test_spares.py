@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 from tests.worker.conftest import Bench
 from worker.process import Child
 from worker.runner import Runner
-from worker.spares import Spares
+from worker.spares import Spares, dismiss
 
 Keep = Callable[..., Runner]
 
@@ -77,6 +77,34 @@ def test_a_spare_that_died_is_not_used(bench: Bench, keep: Keep) -> None:
     runner.run(defense := bench.queued())
     assert bench.row(defense).status == Status.SUCCEEDED
     assert not spare.folder.exists()
+
+
+def test_another_is_started_once_the_job_has_begun(bench: Bench) -> None:
+    spares = bench.runner(warm_children=1).spares
+    with spares.kept():
+        first = wait_until(spares.take)
+        assert spares._missing == 0
+        spares.has_begun(first)
+        second = wait_until(spares.take)
+        spares.has_begun(first)  # it may say so again: that is not the other's
+        assert spares._missing == 0
+        for child in (first, second):
+            dismiss(child)
+
+
+def test_a_job_begins_when_it_purifies(bench: Bench, keep: Keep) -> None:
+    runner, begun = keep(), []
+    has_begun = runner.spares.has_begun
+    spare = ready(runner)
+
+    def remember(child: Child) -> None:
+        begun.append((child, child.has_ended()))
+        has_begun(child)
+
+    runner.spares.has_begun = remember  # type: ignore[method-assign]
+    runner.run(bench.queued())
+    assert [child for child, _ended in begun] == [spare, spare]
+    assert begun[-1] == (spare, True)
 
 
 def test_nothing_is_left_of_spares(bench: Bench) -> None:
