@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
+from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
+
+MOST_IDLE = 8
 
 
 async def bounded(call: Callable[[], T], *, seconds: float) -> T:
@@ -37,5 +42,35 @@ async def bounded(call: Callable[[], T], *, seconds: float) -> T:
             loop.call_soon_threadsafe(settle, result, error)
 
     context = copy_context()  # its log lines are the request's
-    threading.Thread(target=context.run, args=(run,), name="bounded", daemon=True).start()
+    _hand().do(lambda: context.run(run))
     return await asyncio.wait_for(done, seconds)
+
+
+class _Hand:
+    """A thread that does one call after the other: to start one takes longer than most calls."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._work, name="bounded", daemon=True).start()
+
+    def do(self, call: Callable[[], None]) -> None:
+        self._calls.put(call)
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
+            if len(_idle) >= MOST_IDLE:
+                return
+            _idle.append(self)
+
+
+_idle: deque[_Hand] = deque()
+os.register_at_fork(after_in_child=_idle.clear)  # threads stay behind
+
+
+def _hand() -> _Hand:
+    """One that has nothing to do; those of calls that hang are not among them."""
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Hand()
