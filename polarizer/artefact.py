@@ -77,15 +77,17 @@ def _in_source_form(
     artefact = source.checkpoint.artefact
     new = [layer for layer in attached if not artefact or layer not in artefact.attached_layers]
     before = source.checkpoint.tensors
-    came_as: dict[str, str] = {}
-    for name in state:
-        if not any(name.startswith(f"{layer}.polarizer.") for layer in new):
-            came_as[source.prefix + name] = source.prefix + _without_wrappers(name, new)
+    came_as = {
+        name: source.name_in_file(_without_wrappers(name, new))
+        for name in state
+        if not any(name.startswith(f"{layer}.polarizer.") for layer in new)
+    }
     _check_names(set(came_as.values()), set(before))
-    named = {source.prefix + name: tensor for name, tensor in state.items()}
     return {
-        name: tensor.to(before[came_as[name]].dtype) if name in came_as else tensor
-        for name, tensor in named.items()
+        source.name_in_file(name): tensor.to(before[came_as[name]].dtype)
+        if name in came_as
+        else tensor
+        for name, tensor in state.items()
     }
 
 

@@ -7,7 +7,7 @@ entries that change how a model is run, not what it is, are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -75,6 +75,23 @@ def build_huggingface(config: Mapping[str, Any], num_classes: int) -> nn.Module:
             f"config.json does not build a {model_type!r} image classifier: "
             f"{type(error).__name__}: {shown(str(error))}"
         ) from error
+
+
+def renamed(network: nn.Module, names: Iterable[str]) -> dict[str, str]:
+    """What the tensors of a file are called in ``network``, by their names in the file.
+
+    The library keeps writing the names that its checkpoints always had, and has others in its
+    networks. Only names are mapped: tensors that would have to be split or joined keep theirs.
+    """
+    from transformers import PreTrainedModel
+    from transformers.conversion_mapping import get_model_conversion_mapping
+    from transformers.core_model_loading import WeightRenaming, rename_source_key
+
+    if not isinstance(network, PreTrainedModel):
+        return {name: name for name in names}
+    mapping = get_model_conversion_mapping(network)
+    renamings = [one for one in mapping if isinstance(one, WeightRenaming)]
+    return {name: rename_source_key(name, renamings, [])[0] for name in names}
 
 
 def _from_config(model_type: str, config: dict[str, Any], num_classes: int) -> nn.Module:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from polarizer.architectures import MAX_ELEMENTS, build, build_blueprint
+from polarizer.architectures.huggingface import renamed
 from polarizer.attaching import attach
 from polarizer.checkpoints.containers import wrapper_prefix
 from polarizer.checkpoints.limits import CheckpointLimits
@@ -39,6 +40,12 @@ class LoadedModel:
     description: ModelDescription
     prefix: str = ""
     """stood before every name in the file, such as ``module.``; it is written back on saving"""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """names of the network's tensors → those in the file behind the prefix, where they differ"""
+
+    def name_in_file(self, name: str) -> str:
+        """What the network's tensor ``name`` is called in the file."""
+        return self.prefix + self.called.get(name, name)
 
 
 def load_classifier(
@@ -59,11 +66,14 @@ def load_classifier(
     description = _description(checkpoint, description)
     graph = checkpoint.onnx.graph if checkpoint.onnx else None
     attached = _attached_layers(checkpoint)
-    classes = description.architecture.num_classes
-    drawn = _with_polarizers(_draw(description, checkpoint), attached, classes).state_dict()
+    architecture, classes = description.architecture.name, description.architecture.num_classes
+    sketch = _with_polarizers(_draw(description, checkpoint), attached, classes)
+    drawn = sketch.state_dict()
     prefix = wrapper_prefix(checkpoint.tensors, drawn)
     tensors = {name.removeprefix(prefix): t for name, t in checkpoint.tensors.items()}
-    _check_keys(tensors, drawn, description.architecture.name)
+    called = _other_names(sketch, tensors, drawn) if architecture == "huggingface" else {}
+    tensors |= {name: tensors.pop(theirs) for name, theirs in called.items()}
+    _check_keys(tensors, drawn, architecture)
     with torch.random.fork_rng(devices=[]):
         built = build(description.architecture, graph=graph)
         network = _with_polarizers(built, attached, classes)
@@ -72,7 +82,17 @@ def load_classifier(
     _try(classifier, description)
     if graph is not None:
         check_any_number(classifier, description.input)
-    return LoadedModel(classifier, checkpoint, description, prefix)
+    return LoadedModel(classifier, checkpoint, description, prefix, called)
+
+
+def _other_names(
+    sketch: nn.Module, names: Collection[str], expected: Collection[str]
+) -> dict[str, str]:
+    """Names of a Hugging Face network → those in its file, where these are others."""
+    if all(name in names for name in expected):
+        return {}
+    found = {ours: theirs for theirs, ours in renamed(sketch, names).items() if ours != theirs}
+    return {} if found.keys() & set(names) else found
 
 
 def _description(checkpoint: Checkpoint, said: ModelDescription | None) -> ModelDescription:
