@@ -23,7 +23,10 @@ memory it takes at most four times what it takes in the file."""
 
 def check_fields(content: bytes, kind: Descriptor, most: int) -> None:
     """Raises :class:`ModelFormatError` when ``content``, a message of this ``kind``, is damaged or
-    has more than ``most`` fields, with those of messages inside of it and single integers."""
+    has more than ``most`` fields, with those of messages inside of it and single integers.
+
+    Texts that are none are damage too; protobuf tells of them only when it is asked for one.
+    """
     left = most
     inside = [(0, len(content), kind)]
     while inside:
@@ -34,12 +37,21 @@ def check_fields(content: bytes, kind: Descriptor, most: int) -> None:
             if field is not None and field.message_type is not None:
                 if start < stop:
                     inside.append((start, stop, field.message_type))
+            elif field is not None and field.type == field.TYPE_STRING:
+                _check_text(content[max(start, 0) : max(stop, 0)])
             elif field is not None and _is_integers(field):
                 left -= stop - start
             if left < 0:
                 raise ModelFormatError(
                     f"the ONNX file has more than {most:,} entries beside the values of its weights"
                 )
+
+
+def _check_text(data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise _damaged() from error
 
 
 def _is_integers(field: FieldDescriptor) -> bool:

@@ -23,10 +23,10 @@ def graph(rng: Random, data: bytes) -> bytes:
     """One to three such changes."""
     try:
         made = ModelProto.FromString(data)
-    except DecodeError:
+        for _ in range(rng.randint(1, 3)):
+            rng.choice(_CHANGES)(rng, made)
+    except (DecodeError, UnicodeDecodeError):  # names that are no text are found out when asked for
         return anywhere(rng, data)
-    for _ in range(rng.randint(1, 3)):
-        rng.choice(_CHANGES)(rng, made)
     return made.SerializeToString()
 
 

@@ -297,6 +297,9 @@ ONNX: dict[str, Make] = {
     "ONNX of 2^62 channels": lambda _: small_cnn(shape=("batch", 2**62, 8, 8)).SerializeToString(),
     "ONNX that splits what it repeats": _split,
     "ONNX of sizes as long as an image": _one_node("Tile", np.ones(5000, np.int64)),
+    "ONNX with an operator that is no text": lambda _: (
+        small_cnn().SerializeToString().replace(b"Relu", b"Re\xd5u")
+    ),
     "ONNX cut short": lambda _: small_cnn().SerializeToString()[:-200],
     "ONNX and nothing": lambda _: b"\x08\x09\x12\x07pytorch\x1a\x052.1.0:" + bytes(100),
     "an artefact with a graph of 1 GB": _artefact(zlib.compress(bytes(2**26 + 2**20), 9)),

@@ -53,8 +53,13 @@ def test_other_integers_count_by_their_bytes() -> None:
         b"\x3b",
         b"\x0d\0\0",
         b"\x3a\x02\x0a\x05",
+        b"\x12\x01\xff",
+        b"\x3a\x03\x12\x01\xff",
     ],
-    ids=["no value", "endless number", "too long", "a group", "half a number", "too long inside"],
+    ids=[
+        *("no value", "endless number", "too long", "a group", "half a number", "too long inside"),
+        *("no text", "no text inside"),
+    ],
 )
 def test_damage_is_seen(data: bytes) -> None:
     with pytest.raises(ModelFormatError, match="damaged"):
