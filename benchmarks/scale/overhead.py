@@ -23,7 +23,7 @@ from tests.worker import samples
 
 WORKER = (sys.executable, "-m", "worker")
 PATIENCE = 300.0
-LOADING, QUIET = 1.0, 2.5
+LOADING, QUIET = 0.6, 2.5
 """Seconds of processor that loading torch takes at least; seconds without any that tell its end."""
 
 
