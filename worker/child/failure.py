@@ -17,9 +17,10 @@ class DeviceError(Exception):
 
 
 def explain(error: BaseException) -> FailedEvent:
-    """Our own errors in their own words; of others only whether memory ran out."""
+    """Our own errors in their own words, unless the lack of memory is behind them; of others only
+    whether memory ran out."""
     match error:
-        case PolarizerError():
+        case PolarizerError() if error.__cause__ is None or not is_out_of_memory(error.__cause__):
             return FailedEvent(code=error.code, message=_bounded(str(error)))
         case DeviceError():
             return FailedEvent(code="device-unavailable", message=_bounded(str(error)))

@@ -43,6 +43,14 @@ def test_lack_of_memory_is_recognised(error: Exception) -> None:
     assert explain(error).code == "out-of-memory"
 
 
+def test_our_own_error_for_lack_of_memory_is_that() -> None:
+    error = ModelError("the network does not take such images")
+    error.__cause__ = RuntimeError("std::bad_alloc")
+    assert explain(error).code == "out-of-memory"
+    error.__cause__ = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    assert explain(error).code == ModelError.code
+
+
 def test_other_errors_tell_nothing_but_their_kind() -> None:
     event = explain(ValueError("/srv/secret"))
     assert event.code == "internal"
