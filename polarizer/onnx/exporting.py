@@ -65,6 +65,6 @@ def _traced(loaded: LoadedModel) -> ModelProto:
             raise ConfigError(
                 f"torch cannot export this network as ONNX: {type(error).__name__}"
             ) from error
-    model = ModelProto.FromString(buffer.getvalue())
+    model: ModelProto = ModelProto.FromString(buffer.getvalue())
     helper.set_model_props(model, {"classes": json.dumps(loaded.description.classes)})
     return model
