@@ -10,6 +10,7 @@ SECTIONS: dict[str, str | tuple[str, ...]] = {
     "Home": "index.md",
     "Tutorial": "tutorial.md",
     "How-to": (
+        "how-to/in-the-browser.md",
         "how-to/rest.md",
         "how-to/pipeline.md",
         "how-to/inference.md",

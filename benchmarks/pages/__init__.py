@@ -1,0 +1,1 @@
+"""How soon the web pages are seen, and what they weigh."""
