@@ -33,7 +33,7 @@ export async function show(main, { signal }) {
     main,
     el("h1", { tabindex: "-1" }, "Keys"),
     el("section", {}, el("h2", {}, "Your key"), own(refresh), who),
-    el("section", {}, el("h2", {}, "Make a key"), form.whole, done),
+    el("section", {}, el("h2", {}, "Make a key"), done, form.whole),
     el("section", {}, el("h2", {}, "Keys of the tenant"), listed),
   );
   await refresh();
@@ -73,7 +73,7 @@ function own(refresh) {
 
 function whoami({ tenant, key_id: id, scopes, usage }) {
   const as = id ? `with the key ${id}` : "without a key";
-  return el("p", {}, `You are tenant ${tenant}, ${as}: ${scopes.join(", ")}. ${usage.waiting_defenses} defenses wait or run.`);
+  return el("p", {}, `You are tenant ${tenant}, ${as}: ${scopes.join(", ")}. Defenses that wait or run: ${usage.waiting_defenses}.`);
 }
 
 /** `whole` is the form; `first` says whether there is no key yet, so that this one makes the others. */
@@ -99,8 +99,10 @@ function maker(refresh, done) {
     try {
       const made = await send("POST", "/v1/keys", wanted);
       form.reset();
+      const only = alone && !ownKey();
+      first(false);
       refill(done, once(made, refresh), commands(createKey(wanted)));
-      if (ownKey() || !alone) await refresh(); // else this tab has to use the key before it is answered again
+      if (!only) await refresh(); // else this tab has to use the key before it is answered again
     } catch (error) {
       refill(done, alarm(error));
     }
