@@ -47,6 +47,8 @@ class Receiving:
                 if known.sha256 == spooled.sha256 and not self.links:
                     return known
                 session.delete(known)  # what is stored under this number changes now
+        binds = self._parts.tags_bind
+        ahead = self._running.ahead(multipart_id, number, spooled.path) if binds else None
         part = PartRecord(
             multipart_id=multipart_id,
             number=number,
@@ -57,8 +59,8 @@ class Receiving:
         with self._database.write() as session:
             repository.get_open(session, tenant, multipart_id)
             kept = session.merge(part)
-        if self._parts.tags_bind:
-            self._running.add(multipart_id, kept, spooled.path)
+        if binds:
+            self._running.add(multipart_id, kept, ahead)
         return kept
 
     def digest(self, record: MultipartRecord, parts: Sequence[KeptPart]) -> str | None:

@@ -12,6 +12,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,7 +32,7 @@ class SeenPart(Protocol):
     def tag(self) -> str: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Seen:
     """The first ``count`` parts: the digest of their bytes, and of what they are known by."""
 
@@ -39,13 +40,26 @@ class _Seen:
     content: hashlib._Hash
     names: hashlib._Hash
 
-    def with_part(self, part: SeenPart, path: Path) -> _Seen:
-        content, names = self.content.copy(), self.names.copy()
+    def with_bytes(self, path: Path) -> hashlib._Hash:
+        """The digest of the bytes, these too. Raises OSError."""
+        content = self.content.copy()
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 content.update(chunk)
+        return content
+
+    def with_name(self, part: SeenPart, content: hashlib._Hash) -> _Seen:
+        names = self.names.copy()
         names.update(_name(part))
-        return _Seen(self.count + 1, content, names)
+        return _Seen(part.number, content, names)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What the digest will be with a part that is still being stored."""
+
+    before: _Seen
+    content: Future[hashlib._Hash]
 
 
 class RunningDigests:
@@ -55,24 +69,27 @@ class RunningDigests:
         self._most = most
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._lock = threading.Lock()
+        self._hashing = ThreadPoolExecutor(2, thread_name_prefix="digest")
 
-    def add(self, upload: str, part: SeenPart, path: Path) -> None:
-        """A part that is stored, and its bytes; one that is not the next one ends it."""
+    def ahead(self, upload: str, number: int, path: Path) -> Ahead | None:
+        """Begins to read a part that is going to be stored; None unless it is the next one."""
         with self._lock:
-            before = self._seen.get(upload) if part.number > 1 else _nothing()
-            if before is None or before.count != part.number - 1:
-                self._seen.pop(upload, None)
-                return
+            before = self._seen.get(upload) if number > 1 else _START
+        if before is None or before.count != number - 1:
+            return None
+        return Ahead(before, self._hashing.submit(before.with_bytes, path))
+
+    def add(self, upload: str, part: SeenPart, ahead: Ahead | None) -> None:
+        """The part is stored; one that was not the next one ends it."""
         try:
-            after = before.with_part(part, path)
+            after = ahead.before.with_name(part, ahead.content.result()) if ahead else None
         except OSError:  # the part is kept nevertheless
-            self.forget(upload)
-            return
+            after = None
         with self._lock:
-            if part.number > 1 and self._seen.get(upload) is not before:
-                return  # another part came meanwhile
+            before = self._seen.pop(upload, None)
+            if ahead is None or after is None or ahead.before not in (before, _START):
+                return
             self._seen[upload] = after
-            self._seen.move_to_end(upload)
             while len(self._seen) > self._most:
                 self._seen.popitem(last=False)
 
@@ -92,8 +109,7 @@ class RunningDigests:
             self._seen.pop(upload, None)
 
 
-def _nothing() -> _Seen:
-    return _Seen(0, hashlib.sha256(), hashlib.sha256())
+_START = _Seen(0, hashlib.sha256(), hashlib.sha256())  # of which only copies grow
 
 
 def _name(part: SeenPart) -> bytes:

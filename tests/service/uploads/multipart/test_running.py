@@ -26,7 +26,7 @@ def a_part(number: int, content: bytes) -> KeptPart:
 def add(running: RunningDigests, folder: Path, number: int, content: bytes) -> None:
     path = folder / "part"
     path.write_bytes(content)
-    running.add("mpu_1", a_part(number, content), path)
+    running.add("mpu_1", a_part(number, content), running.ahead("mpu_1", number, path))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -70,7 +70,7 @@ def test_what_is_forgotten_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "part"
     path.write_bytes(b"a")
     for upload in ("first", "second", "third"):
-        running.add(upload, a_part(1, b"a"), path)
+        running.add(upload, a_part(1, b"a"), running.ahead(upload, 1, path))
     running.forget("third")
     parts = [a_part(1, b"a")]
     known = [upload for upload in ("first", "second", "third") if running.of(upload, parts)]
@@ -80,8 +80,20 @@ def test_what_is_forgotten_is_not_there(tmp_path: Path) -> None:
 def test_a_part_that_cannot_be_read_again_ends_it(tmp_path: Path) -> None:
     running = RunningDigests()
     add(running, tmp_path, 1, b"a")
-    running.add("mpu_1", a_part(2, b"b"), tmp_path / "gone")
+    running.add("mpu_1", a_part(2, b"b"), running.ahead("mpu_1", 2, tmp_path / "gone"))
     assert running.of("mpu_1", [a_part(1, b"a")]) is None
+
+
+def test_of_two_parts_that_are_stored_at_once_none_is_taken_for_the_other(tmp_path: Path) -> None:
+    """Each was the next one when it began to be stored."""
+    running, path = RunningDigests(), tmp_path / "part"
+    add(running, tmp_path, 1, b"a")
+    path.write_bytes(b"b")
+    first, second = (running.ahead("mpu_1", 2, path) for _ in range(2))
+    running.add("mpu_1", a_part(2, b"b"), first)
+    assert running.of("mpu_1", [a_part(1, b"a"), a_part(2, b"b")])
+    running.add("mpu_1", a_part(2, b"b"), second)
+    assert running.of("mpu_1", [a_part(1, b"a"), a_part(2, b"b")]) is None
 
 
 @pytest.fixture
