@@ -89,9 +89,9 @@ def pair(purified: Classifier, base: Classifier) -> nn.Module:
 
     Both must be of one architecture, and on one device.
     """
-    if conditioned_layers(purified):
-        return Conditioned(purified)
-    both = SideBySide(purified, base)
+    both = beside(purified, base)
+    if isinstance(both, Conditioned):
+        return both
     pixels = _probe(purified)
     with torch.inference_mode():
         expected = both(pixels)
@@ -108,6 +108,12 @@ def pair(purified: Classifier, base: Classifier) -> nn.Module:
     for name, module in changed.items():
         purified.set_submodule(name, module)
     return both
+
+
+def beside(purified: Classifier, base: Classifier) -> nn.Module:
+    """The same answers without anything shared: for runtimes that see the graph, and so find by
+    themselves what both compute."""
+    return Conditioned(purified) if conditioned_layers(purified) else SideBySide(purified, base)
 
 
 def _probe(classifier: Classifier) -> Tensor:

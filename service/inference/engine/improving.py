@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from polarizer.alarm.facts import Calibration
-from polarizer.alarm.pairing import pair
+from polarizer.alarm.pairing import beside, pair
 from polarizer.classifier import Classifier
 from polarizer.description import InputSpec
 from service.inference.engine import choosing, onnx_backend
@@ -46,6 +46,11 @@ class Source:
             for each in filter(None, (purified, base)):
                 fuse(each, pixels)
         return pair(purified, base) if base is not None else purified
+
+    def graph(self) -> nn.Module:
+        """The same, to be exported: what both networks compute alike is found in the graph."""
+        purified, base = deepcopy(self.purified), deepcopy(self.base)
+        return beside(purified, base) if base is not None else purified
 
 
 class Improvement:
@@ -135,5 +140,5 @@ def candidates(
         makes["compiled"] = lambda: CompiledBackend(source.network(fused=True), device)
     elif onnx_backend.is_available():
         pixels = choosing.noise(source.purified.spec, 2)
-        makes["onnxruntime"] = lambda: onnx_backend.OnnxBackend(source.network(fused=False), pixels)
+        makes["onnxruntime"] = lambda: onnx_backend.OnnxBackend(source.graph(), pixels)
     return {name: make for name, make in makes.items() if name in wanted or not wanted}

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from service.inference.engine import sharing
+
 _PACKAGES = ("onnx", "onnxruntime")
 _INPUT, _OUTPUT = "pixels", "logits"
 
@@ -26,16 +28,17 @@ class OnnxBackend:
     name = "onnxruntime"
 
     def __init__(self, network: nn.Module, pixels: Tensor) -> None:
-        exported = _export(network, pixels)
+        exported = sharing.shared(export(network, pixels))
         self.nbytes = len(exported)
-        self._session = _session(exported)
+        self._session = session(exported)
 
     def __call__(self, pixels: Tensor) -> Tensor:
         logits = self._session.run([_OUTPUT], {_INPUT: pixels.contiguous().numpy()})[0]
         return torch.from_numpy(logits)
 
 
-def _export(network: nn.Module, pixels: Tensor) -> bytes:
+def export(network: nn.Module, pixels: Tensor) -> bytes:
+    """An ONNX file of it, for any number of rows."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of what a trace cannot see; the answers are compared
@@ -51,7 +54,8 @@ def _export(network: nn.Module, pixels: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def _session(exported: bytes) -> Any:  # noqa: ANN401 - the package has no types
+def session(exported: bytes) -> Any:  # noqa: ANN401 - the package has no types
+    """An InferenceSession of as many threads as torch has."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
