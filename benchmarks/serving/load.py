@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 _MOST_CONNECTIONS = 256
+_PATIENCE = 15.0
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,13 @@ class Plan:
 @dataclass
 class Seen:
     """Good answers that came within the measured seconds, and the milliseconds of each;
-    ``answered`` are all good ones, ``failed`` other answers and lost connections."""
+    ``answered`` are all good ones, ``failed`` other answers and lost connections. ``work`` counts
+    the requests of a closed loop by the part of their time that lies within the measured seconds:
+    of a server that answers a few large requests a second whole answers are too coarse a measure.
+    """
 
     seconds: float
+    work: float = 0.0
     milliseconds: list[float] = field(default_factory=list)
     answered: int = 0
     failed: int = 0
@@ -134,12 +139,20 @@ class Load:
             for client in clients:
                 client.ask(time.perf_counter())
             await asyncio.sleep(self._ends - time.perf_counter())
+            await self._drained(clients)
         else:
             self._free = clients
             await self._arrivals(self.plan.rate)
         for client in clients:
             client.close()
         return self.seen
+
+    async def _drained(self, clients: list[Client]) -> None:
+        """Until all that was asked is answered, or nobody would wait any longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while any(client.busy for client in clients):
+                    await asyncio.sleep(0.01)
 
     async def _connect(self) -> list[Client]:
         request = Path(self.plan.request).read_bytes()
@@ -177,6 +190,8 @@ class Load:
             counts = self._begins <= client.began < self._ends
         good = status == self.plan.expects
         self.seen.answered += good
+        if good and self.plan.rate is None:
+            self.seen.work += share(client.began, now, self._begins, self._ends)
         if counts and good:
             self.seen.milliseconds.append(1000 * (now - client.began))
         elif not good:
@@ -211,6 +226,12 @@ class Load:
     def _fail(self, why: str, count: int = 1) -> None:
         self.seen.failed += count
         self.seen.first_failure = self.seen.first_failure or why
+
+
+def share(began: float, ended: float, begins: float, ends: float) -> float:
+    """The part of a request's time that lies within the measured time."""
+    within = min(ended, ends) - max(began, begins)
+    return max(0.0, within) / max(ended - began, 1e-9)
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ class Loader:
             rate=rate,
         )
         before = cpu_seconds(server)
-        done = subprocess.run(
+        ended = subprocess.run(
             ["taskset", "-c", self.cores, sys.executable, "-m", "benchmarks.serving.load"],
             input=json.dumps(asdict(plan)),
             capture_output=True,
@@ -76,13 +76,14 @@ class Loader:
             check=True,
         )
         cpu_ms = 1000 * (cpu_seconds(server) - before)
-        seen = json.loads(done.stdout)
+        seen = json.loads(ended.stdout)
         times = np.array(seen["milliseconds"] or [float("nan")])
+        done = len(seen["milliseconds"]) if rate is not None else seen["work"]
         return Row(
             model=model,
             server=name,
             rows=rows,
-            rows_per_second=rows * len(seen["milliseconds"]) / self.seconds,
+            rows_per_second=rows * done / self.seconds,
             p50_ms=float(np.percentile(times, 50)),
             p99_ms=float(np.percentile(times, 99)),
             failed=seen["failed"],

@@ -20,7 +20,9 @@ lose their connections to each other; it hardly works while nobody asks.
 
 - **rows/s at saturation ÷ in process**: the best of both request sizes, over the backend called in
   a loop at its best batch, without any server.
-- **rows/s ÷ a rival's**: closed loop, the same clients and the same request.
+- **rows/s ÷ a rival's**: closed loop, the same clients and the same request. Requests count by the
+  part of their time that lies within the measured seconds: whole ones are too coarse a measure
+  where a server answers eleven in a second.
 - **p99 ÷ a rival's**: open loop, Poisson arrivals, one row a request, all servers at the same rate:
   half of what the slowest of them can do, so that none is overloaded. The time of a request runs
   from the moment that it was due.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.serving.load import Load, Plan, Seen, answer
+from benchmarks.serving.load import Load, Plan, Seen, answer, share
 from benchmarks.serving.requests import post
 
 REQUEST = post("/predict", b"tensor", "application/octet-stream", {})
@@ -93,6 +93,22 @@ def test_what_came_during_the_warm_up_does_not_count(tmp_path: Path) -> None:
     server = Server()
     seen = run(server, tmp_path, warm_up=0.2, seconds=0.05)
     assert len(seen.milliseconds) < seen.answered <= len(server.requests)
+
+
+def test_a_closed_loop_waits_for_what_it_has_asked(tmp_path: Path) -> None:
+    server = Server()
+    seen = run(server, tmp_path)
+    assert seen.answered == len(server.requests)
+    assert 0 < seen.work <= seen.answered
+    assert run(Server(), tmp_path, rate=50.0).work == 0
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "part"),
+    [(1, 2, 0), (1, 4, 1 / 3), (3, 4, 1), (2, 6, 1 / 2), (4, 8, 1 / 4), (6, 7, 0), (1, 9, 1 / 4)],
+)
+def test_a_share_is_what_lies_within(began: float, ended: float, part: float) -> None:
+    assert share(began, ended, begins=3, ends=5) == pytest.approx(part)
 
 
 @pytest.mark.parametrize(
