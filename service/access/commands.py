@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,17 +11,11 @@ import typer
 from service.access import audit, repository, service
 from service.access.callers import DEFAULT_TENANT, operator
 from service.access.limits import Limits
+from service.access.operating import AnyTenant, DataDir, Open, changing, given
 from service.access.schemas import Entry, Key
 from service.access.scopes import Scope
-from service.database import Database
-from service.settings import Settings
 
-Open = Callable[[Path | None], AbstractContextManager[tuple[Settings, Database]]]
-"""Settings and database while the block runs; its errors become messages."""
-
-DataDir = Annotated[Path | None, typer.Option(help="folder of everything embedded")]
 Tenant = Annotated[str, typer.Option(help="whose")]
-AnyTenant = Annotated[str | None, typer.Option(help="whose only")]
 MOST = 1000
 
 
@@ -47,11 +38,7 @@ def _keys(opened: Open) -> typer.Typer:
     ) -> None:
         """Makes a key and prints it; it cannot be had again."""
         until = None if days is None else datetime.now(UTC) + timedelta(days=days)
-        with (
-            opened(data_dir) as (_, database),
-            operator("create_key", tenant),
-            database.write() as session,
-        ):
+        with changing(opened, data_dir, "create_key", tenant) as session:
             made = service.create_key(
                 session,
                 tenant=tenant,
@@ -110,19 +97,14 @@ def _tenants(opened: Open) -> typer.Typer:
         data_dir: DataDir = None,
     ) -> None:
         """Gives a tenant limits of its own (0: none); the others are those of the settings."""
-        given = {
-            "requests_per_second": requests_per_second,
-            "request_burst": request_burst,
-            "waiting_defenses": waiting_defenses,
-            "defenses_a_day": defenses_a_day,
-            "stored_bytes": stored_bytes,
-        }
-        own = {limit: value for limit, value in given.items() if value is not None}
-        with (
-            opened(data_dir) as (_, database),
-            operator("limit_tenant", name),
-            database.write() as session,
-        ):
+        own = given(
+            requests_per_second=requests_per_second,
+            request_burst=request_burst,
+            waiting_defenses=waiting_defenses,
+            defenses_a_day=defenses_a_day,
+            stored_bytes=stored_bytes,
+        )
+        with changing(opened, data_dir, "limit_tenant", name) as session:
             service.limit_tenant(session, name, own)
 
     return tenants

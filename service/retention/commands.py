@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +11,7 @@ import typer
 
 from service.access import repository
 from service.access.callers import operator
+from service.access.operating import AnyTenant, DataDir, Open, changing, given
 from service.blobs import Blobs
 from service.database import Database
 from service.retention import certificates, leaving, service
@@ -25,15 +24,10 @@ from service.retention.sweeping import Sweeper
 from service.settings import Settings
 from service.storage import open_store
 
-Open = Callable[[Path | None], AbstractContextManager[tuple[Settings, Database]]]
-"""Settings and database while the block runs; its errors become messages."""
-
-DataDir = Annotated[Path | None, typer.Option(help="folder of everything embedded")]
 Days = Annotated[int | None, typer.Option(min=0, max=MOST_DAYS, help="0: for ever")]
 AuditDays = Annotated[int | None, typer.Option(min=1, max=MOST_DAYS)]
 WAIT_SECONDS = 1.0
 """Between two looks at jobs that are being cancelled."""
-AnyTenant = Annotated[str | None, typer.Option(help="whose only")]
 
 
 def add_keeping(tenants: typer.Typer, opened: Open) -> None:
@@ -50,19 +44,14 @@ def add_keeping(tenants: typer.Typer, opened: Open) -> None:
         data_dir: DataDir = None,
     ) -> None:
         """Says how long a tenant's things are kept; the others are as the settings say."""
-        given = {
-            "uploads_days": uploads_days,
-            "defenses_days": defenses_days,
-            "models_days": models_days,
-            "events_days": events_days,
-            "audit_days": audit_days,
-        }
-        own = {period: days for period, days in given.items() if days is not None}
-        with (
-            opened(data_dir) as (_, database),
-            operator("put_retention", name),
-            database.write() as session,
-        ):
+        own = given(
+            uploads_days=uploads_days,
+            defenses_days=defenses_days,
+            models_days=models_days,
+            events_days=events_days,
+            audit_days=audit_days,
+        )
+        with changing(opened, data_dir, "put_retention", name) as session:
             service.keep(session, name, own)
 
 
