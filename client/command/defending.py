@@ -9,18 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from client.clients import Polarizer
-from client.command.asking import (
-    Config,
-    Description,
-    Evidence,
-    Method,
-    Require,
-    Seed,
-    Set,
-    TargetClass,
-    Test,
-    Triggered,
-)
+from client.command import asking
 from client.command.base import Session, command, session_of
 from client.command.following import OnInterrupt, follow, terminated_as_interrupted
 from client.command.gating import checked, require_conditions, show_verdict
@@ -75,15 +64,15 @@ def defend(
             help="clean images: a folder of class folders, a zip, tar or npz, or as MODEL"
         ),
     ],
-    test: Test = None,
-    triggered: Triggered = None,
-    target_class: TargetClass = None,
-    description: Description = None,
-    method: Method = None,
-    seed: Seed = None,
-    config: Config = None,
-    settings: Set = None,
-    evidence: Evidence = True,
+    test: asking.Test = None,
+    triggered: asking.Triggered = None,
+    target_class: asking.TargetClass = None,
+    description: asking.Description = None,
+    method: asking.Method = None,
+    seed: asking.Seed = None,
+    config: asking.Config = None,
+    settings: asking.Set = None,
+    evidence: asking.Evidence = True,
     attack_test: Annotated[
         list[AttackTest] | None,
         typer.Option(
@@ -109,7 +98,7 @@ def defend(
     out: Annotated[
         Path | None, typer.Option(help="folder for the repaired model and its report")
     ] = None,
-    require: Require = None,
+    require: asking.Require = None,
     on_interrupt: Annotated[
         OnInterrupt, typer.Option(help="what Ctrl-C does to the defense")
     ] = OnInterrupt.ASK,

@@ -13,18 +13,7 @@ from typing import IO, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from client.command.asking import (
-    Config,
-    Description,
-    Evidence,
-    Method,
-    Require,
-    Seed,
-    Set,
-    TargetClass,
-    Test,
-    Triggered,
-)
+from client.command import asking
 from client.command.base import command, session_of
 from client.command.following import terminated_as_interrupted
 from client.command.gating import checked, require_conditions, show_verdict
@@ -65,19 +54,19 @@ def purify(
         str, typer.Option(help="clean images: a folder of class folders, a zip, tar or npz")
     ],
     out: Annotated[Path, typer.Option(help="folder for the repaired model and its report")],
-    test: Test = None,
-    triggered: Triggered = None,
-    target_class: TargetClass = None,
-    description: Description = None,
-    method: Method = None,
-    seed: Seed = None,
-    config: Config = None,
-    settings: Set = None,
-    evidence: Evidence = True,
+    test: asking.Test = None,
+    triggered: asking.Triggered = None,
+    target_class: asking.TargetClass = None,
+    description: asking.Description = None,
+    method: asking.Method = None,
+    seed: asking.Seed = None,
+    config: asking.Config = None,
+    settings: asking.Set = None,
+    evidence: asking.Evidence = True,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:1 [CUDA where there is one]")
     ] = None,
-    require: Require = None,
+    require: asking.Require = None,
     value: Values = None,
     outputs: Outputs = None,
 ) -> None:

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 SCHEMA_VERSION = 1
 WIDE = 200  # columns of what is no terminal: nothing is cut off there
+GAP = 2  # columns of the screen between two of a table
+UNBROKEN = ("id", "model", "status", "made")
+"""Columns of a table that are copied, or read, as a whole."""
 DUMB = ("dumb", "unknown")
 
 
@@ -61,15 +65,25 @@ class Screen:
         self.out.print(Text(shown(message), style=style), soft_wrap=True)
 
     def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        right: Sequence[str] = (),
+        spare: Sequence[str] = (),
     ) -> None:
-        """Columns, without lines around them so that they can be copied; nothing is cut off."""
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in columns:
+        """Columns, without lines around them so that they can be copied; nothing is cut off. Where
+        there is no room for all of them, those of ``spare`` are left out, the first one first."""
+        cells = [[shown(cell) for cell in row] for row in rows]
+        kept = _fitting(columns, cells, spare, self.out.width)
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+        for column in kept:
             justify = "right" if column in right else "left"
-            table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column == "id")  # type: ignore[arg-type]
-        for row in rows:
-            table.add_row(*(Text(shown(cell)) for cell in row))
+            whole = column in right or column in UNBROKEN
+            table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+        for row in cells:
+            by_column = dict(zip(columns, row, strict=True))
+            table.add_row(*(Text(by_column[column]) for column in kept))
         self.out.print(table)
 
     def facts(self, facts: Mapping[str, object]) -> None:
@@ -78,6 +92,22 @@ class Screen:
         for name, value in facts.items():
             line = Text.assemble((f"{name:<{width}}  ", "bold"), shown(value))
             self.out.print(line, soft_wrap=True)
+
+
+def _fitting(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], spare: Sequence[str], width: int
+) -> list[str]:
+    """The columns that are shown in so many of the screen's."""
+    widths = {
+        column: max(map(cell_len, (column, *(row[index] for row in cells))))
+        for index, column in enumerate(columns)
+    }
+    kept = list(columns)
+    for column in spare:
+        if sum(widths[one] + GAP for one in kept) <= width:
+            break
+        kept.remove(column)
+    return kept
 
 
 def shown(value: object) -> str:

@@ -32,7 +32,7 @@ def show_defenses(screen: Screen, defenses: Iterable[Defense]) -> None:
         )
         for defense in defenses
     )
-    screen.table(columns, rows, right=("progress",))
+    screen.table(columns, rows, right=("progress",), spare=("stage", "model"))
 
 
 def show_defense(screen: Screen, defense: Defense) -> None:
@@ -94,7 +94,8 @@ def show_models(screen: Screen, models: Iterable[Model]) -> None:
         )
         for model in models
     )
-    screen.table(columns, rows, right=("accuracy", "attack success", "size"))
+    right = ("accuracy", "attack success", "size")
+    screen.table(columns, rows, right=right, spare=("size", "method", "made"))
 
 
 def show_model(screen: Screen, model: Model) -> None:

@@ -43,6 +43,21 @@ def test_markup_is_text() -> None:
     assert err.getvalue() == "[bold]y\n"
 
 
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(200, ["id", "made", "model", "name"]), (80, ["id", "model", "name"]), (50, ["id", "name"])],
+)
+def test_a_table_leaves_out_what_has_no_room(width: int, shown: list[str]) -> None:
+    file = io.StringIO()
+    view = Screen(Console(file=file, width=width), screen()[0].err, False, False, False)
+    row = ("def_" + "0" * 26, "2026-11-01 00:00:00", "mdl_" + "1" * 26, "vendor")
+    view.table(("id", "made", "model", "name"), [row], spare=("made", "model"))
+    lines = file.getvalue().splitlines()
+    assert lines[0].split() == shown
+    assert row[0] in lines[1]
+    assert len(lines) == 2
+
+
 def test_a_document() -> None:
     view, out, _ = screen()
     when = datetime(2026, 11, 1, tzinfo=UTC)
