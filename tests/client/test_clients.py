@@ -20,6 +20,7 @@ from client import (
     require_success,
 )
 from client.downloads import digest_of
+from client.packing import pack_model
 from client.records import Defense, Status
 from client.retries import NEVER
 from tests.client.conftest import Files
@@ -153,6 +154,20 @@ def test_problems_become_errors(service: Polarizer, tmp_path: Path) -> None:
         service.defenses.defend(model=tmp_path / "none", clean=tmp_path)
 
 
+def test_a_hugging_face_folder_goes_as_one_archive(
+    service: Polarizer, files: Files, tmp_path: Path
+) -> None:
+    folder = tmp_path / "vit"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "README.md"):
+        (folder / name).write_text("{}")
+    asked = service.defenses.defend(model=folder, clean=files.clean, evidence=False)
+    sent = asked.model_dump()["inputs"]["model"]
+    pack_model(folder, tmp_path / "packed")
+    assert (sent["filename"], sent["sha256"]) == ("vit.zip", digest_of(tmp_path / "packed"))
+    service.defenses.cancel(asked.id)
+
+
 def test_nobody_there() -> None:
     with (
         Polarizer("http://127.0.0.1:9", retries=NEVER) as service,
@@ -179,7 +194,7 @@ def test_the_same_in_an_event_loop(
                 evidence=False,
             )
             seen = [event async for event in service.defenses.follow(again.id)]
-            assert seen[-1].data["status"] == "succeeded"
+            assert seen[-1].data["status"] == "succeeded", seen[-1].data
             done = await service.defenses.wait(again.id)
             assert done.model_id
             model = await service.models.get(done.model_id)
