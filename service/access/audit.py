@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, event, insert, inspect, select
+from sqlalchemy import delete, event, insert, select
 from sqlalchemy.orm import Session
 
 from service.access import tokens
@@ -23,7 +23,7 @@ from service.access.buckets import Buckets, Rate
 from service.access.callers import Act, acting
 from service.database import Database, now
 from service.ids import new_id
-from service.records import AuditRecord
+from service.records import AuditRecord, table_of
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ REFUSALS_PER_SECOND, REFUSALS_AT_ONCE = 2.0, 200
 MOST_WAITING = 5000
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _MOST = 200
-_ENTRIES = insert(inspect(AuditRecord).local_table)
+_ENTRIES = insert(table_of(AuditRecord))
 
 
 def note(session: Session, target: str, status: int) -> None:

@@ -10,7 +10,7 @@ erasures.py  what was deleted on request
 """
 
 from service.records.access import AuditRecord, KeyRecord, TenantRecord
-from service.records.base import NAMING, Record, UtcDateTime
+from service.records.base import NAMING, Record, UtcDateTime, table_of
 from service.records.defenses import (
     LEASED,
     WAITING,
@@ -48,4 +48,5 @@ __all__ = [
     "UploadRecord",
     "UtcDateTime",
     "WebhookSecretRecord",
+    "table_of",
 ]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, inspect, update
+from sqlalchemy import ColumnElement, Row, insert, update
 from sqlalchemy.orm import Session
 
 from service.defenses.lifecycle.clock import clock
 from service.defenses.states import Status, before
-from service.records import DefenseRecord, EventRecord
+from service.records import DefenseRecord, EventRecord, table_of
 from service.webhooks import outbox
 
-EVENTS = insert(inspect(EventRecord).local_table)
+EVENTS = insert(table_of(EventRecord))
 """Of one event, which nobody reads in the same transaction: no object of it is needed."""
 
 

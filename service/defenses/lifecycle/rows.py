@@ -14,22 +14,21 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     ColumnElement,
-    FromClause,
     Insert,
+    Table,
     bindparam,
     func,
     insert,
-    inspect,
     type_coerce,
 )
 from sqlalchemy.orm import Session
 
 from service.defenses.states import Status
-from service.records import DefenseRecord, EventRecord, InputRecord, UtcDateTime
+from service.records import DefenseRecord, EventRecord, InputRecord, UtcDateTime, table_of
 
-_DEFENSES = inspect(DefenseRecord).local_table
-_INPUTS = inspect(InputRecord).local_table
-_EVENTS = inspect(EventRecord).local_table
+_DEFENSES = table_of(DefenseRecord)
+_INPUTS = table_of(InputRecord)
+_EVENTS = table_of(EventRecord)
 _MOMENT = "moment"
 
 
@@ -44,11 +43,11 @@ def insert_all(session: Session, record: DefenseRecord, *, woken: bool) -> datet
         values |= _values(f"input{number}", given, _INPUTS)
     count = len(record.inputs)
     if session.get_bind().dialect.name == "postgresql":
-        moment = session.execute(_together(count, woken), values).scalar_one()
-    else:
-        moment = values[_MOMENT] = datetime.now(UTC)
-        for query in _statements(count, woken, bindparam(_MOMENT, type_=UtcDateTime())):
-            session.execute(query, values)
+        moment: datetime = session.execute(_together(count, woken), values).scalar_one()
+        return moment
+    values[_MOMENT] = moment = datetime.now(UTC)
+    for query in _statements(count, woken, bindparam(_MOMENT, type_=UtcDateTime())):
+        session.execute(query, values)
     return moment
 
 
@@ -71,7 +70,7 @@ def _statements(inputs: int, woken: bool, moment: ColumnElement[datetime]) -> li
     ]
 
 
-def _named(prefix: str, table: FromClause) -> dict[str, ColumnElement[Any]]:
+def _named(prefix: str, table: Table) -> dict[str, ColumnElement[Any]]:
     """A parameter for each column."""
     return {
         column.key: bindparam(
@@ -82,13 +81,13 @@ def _named(prefix: str, table: FromClause) -> dict[str, ColumnElement[Any]]:
     }
 
 
-def _values(prefix: str, record: DefenseRecord | InputRecord, table: FromClause) -> dict[str, Any]:
-    values = {}
+def _values(prefix: str, record: DefenseRecord | InputRecord, table: Table) -> dict[str, Any]:
+    known, values = vars(record), {}
     for column in table.columns:
-        value = getattr(record, column.key)
-        if value is None and column.default is not None:
-            value = column.default.arg
-        setattr(record, column.key, value)
+        value = known.get(column.key)
+        if value is None:
+            value = None if column.default is None else column.default.arg
+            setattr(record, column.key, value)
         values[f"{prefix}__{column.key}"] = value
     return values
 
