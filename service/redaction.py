@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from structlog.types import EventDict
 
 from service.access.tokens import without_secrets
@@ -57,13 +55,19 @@ def _secrets(settings: Settings) -> Iterator[str]:
         value = getattr(settings, name)
         if isinstance(value, SecretStr) and value.get_secret_value():
             yield value.get_secret_value()
-    for url in (settings.database_url, settings.broker_url):
-        try:
-            password = make_url(url).password if url else None
-        except ArgumentError:
-            continue
-        if password:
-            yield str(password)
+    for url in filter(None, (settings.database_url, settings.broker_url)):
+        if password := _password(url):
+            yield password
+
+
+def _password(url: str) -> str | None:
+    from sqlalchemy.engine import make_url  # which nobody else loads where there is no such URL
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).password or None
+    except ArgumentError:
+        return None
 
 
 def without_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:  # noqa: ANN401

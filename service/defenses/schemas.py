@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StrictStr, Tag
 
@@ -13,8 +13,10 @@ from polarizer.evidence.config import EvidenceConfig
 from service.defenses.report import Digest, Numbers, Role
 from service.defenses.states import QueueName, Stage, Status
 from service.defenses.winback import AttackTest
-from service.records import DefenseRecord, EventRecord, InputRecord
 from service.webhooks.schemas import Kind, Webhook
+
+if TYPE_CHECKING:  # a repair without a service needs no database
+    from service.records import DefenseRecord, EventRecord, InputRecord
 
 ROLES: tuple[Role, ...] = get_args(Role)
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.defenses.states import Status
-from service.records import DeliveryRecord, WebhookSecretRecord
+
+if TYPE_CHECKING:
+    from service.records import DeliveryRecord, WebhookSecretRecord
 
 
 class Kind(StrEnum):

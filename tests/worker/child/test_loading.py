@@ -39,3 +39,12 @@ def test_a_job_finds_all_but_everything_loaded_and_no_compiler(tmp_path: Path) -
     loaded = json.loads(done.stdout)
     assert len(loaded["later"]) < 10, loaded["later"]
     assert "torch._dynamo" not in loaded["all"]
+
+
+def test_a_repair_without_a_service_loads_neither_database_nor_torch() -> None:
+    """Its child loads torch."""
+    script = "import json, sys; import worker.local; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=280
+    )
+    assert {"sqlalchemy", "torch", "celery", "alembic"}.isdisjoint(json.loads(done.stdout))
