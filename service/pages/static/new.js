@@ -52,7 +52,7 @@ class NewDefense {
         { "aria-labelledby": "files" },
         el("h2", { id: "files" }, "1. Files"),
         el("div", { class: "drops" },
-          this.#zone("model", "Suspect model", "safetensors, a state_dict checkpoint, or a Hugging Face folder as zip", reading.model),
+          this.#zone("model", "Suspect model", "safetensors, a state_dict checkpoint, ONNX, or a Hugging Face folder as zip", reading.model),
           this.#zone("clean", "Clean images", "zip or tar of class folders, or .npz", reading.images),
           dropZone("Description", "model.json, if there is one", ([file]) => this.#describe(file), { accept: ".json,application/json" })),
       ),
@@ -198,6 +198,7 @@ class NewDefense {
   #told() {
     if (this.#own?.folder) return `the folder's own: ${this.#own.folder}; ${this.#own.classes.length} classes`;
     const { architecture, input, classes } = this.#own ?? this.description.value;
+    if (!input) return `${architecture.name}; all else as the file says`;
     const width = architecture.width ? `, width ${architecture.width}` : "";
     return `${architecture.name}${width}; ${input.channels}×${input.height}×${input.width}; ${classes.length} classes`;
   }

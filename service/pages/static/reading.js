@@ -9,6 +9,7 @@ const MOST_CONFIG = 8 << 20; // bytes
 const MOST_LABELS = 8_000_000; // bytes
 const IMAGE = /\.(png|jpe?g|webp|bmp|gif|tiff?|ppm|pgm)$/i;
 const TAR = /\.(tar|tgz|tar\.(gz|bz2|xz))$/i;
+const AFTER_VERSION = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42]; // fields that an ONNX file may go on with
 const LABELS = { i8: "getBigInt64", u8: "getBigUint64", i4: "getInt32", u4: "getUint32", i2: "getInt16", u2: "getUint16", i1: "getInt8", u1: "getUint8" };
 
 /** {lines, warnings, guess?, own?, hub?} of a model's file; `own`: the description that it carries,
@@ -18,13 +19,20 @@ export async function model(file) {
   const length = start.length === 8 ? Number(new DataView(start.buffer).getBigUint64(0, true)) : 0;
   if (start[0] === 0x50 && start[1] === 0x4b) return archive(file);
   if (length < 2 || length > Math.min(MOST_HEADER, file.size - 8)) {
-    return { lines: [bytes(file.size)], warnings: ["This is neither safetensors, nor a file of torch.save, nor a zipped Hugging Face folder."] };
+    if (start[0] === 0x08 && AFTER_VERSION.includes(start[2])) return graph(file);
+    return { lines: [bytes(file.size)], warnings: ["This is neither safetensors, nor a file of torch.save, nor ONNX, nor a zipped Hugging Face folder."] };
   }
   try {
     return weights(JSON.parse(await file.slice(8, 8 + length).text()), file.size);
   } catch {
     return { lines: [bytes(file.size)], warnings: ["The header of this file cannot be read."] };
   }
+}
+
+/** What the service makes of it: `own` without an input, because only the file knows. */
+function graph(file) {
+  const lines = [`ONNX, ${bytes(file.size)}`, "Its graph is read in the sandbox, nothing is run.", "Its images are taken to be pixels from 0 to 1."];
+  return { lines, warnings: [], own: { architecture: { name: "onnx" }, classes: [] } };
 }
 
 async function archive(file) {

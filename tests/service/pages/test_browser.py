@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.defenses.lifecycle import Lease
+from tests.polarizer.onnx.graphs import small_cnn
 from tests.service.conftest import Site
 from tests.service.defenses.conftest import Worker
 from tests.service.pages.chromium import Browser
@@ -151,3 +152,18 @@ def test_a_hugging_face_folder_is_recognised(
     else:
         assert sent["description"]["architecture"]["config"] == config
         assert sent["description"]["classes"] == ["<b>cat", "dog"]
+
+
+def test_an_onnx_file_is_recognised(page: Browser, small_site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "suspect.onnx"
+    path.write_bytes(small_cnn().SerializeToString())
+    _, clean = write_files(tmp_path)
+    page.choose("Suspect model", path)
+    page.choose("Clean images", clean)
+    page.wait_for_text("onnx; all else as the file says")
+    page.wait_for_text("Ready to start.")
+    page.click("Start the repair")
+    defense_id = page.wait("/^#.defenses.(def_\\w+)$/.exec(location.hash)?.[1]")
+    sent = small_site.client.get(f"/v1/defenses/{defense_id}").json()
+    assert sent["inputs"]["model"]["filename"] == "suspect.onnx"
+    assert sent["description"] is None
