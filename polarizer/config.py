@@ -165,9 +165,14 @@ class PurifyConfig(BaseModel):
     target_weight: Weight = 0.2
 
     strength: Annotated[
-        float,
-        Field(gt=0, le=1, description="part of deep's change that is kept; the rest is taken back"),
-    ] = 1.0
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            description="part of deep's change that is kept, the rest is taken back; null: 0.7 "
+            "where that shuts the patches that opened the model, else all",
+        ),
+    ] = None
 
     check_every: Annotated[
         int,
@@ -201,7 +206,8 @@ class PurifyConfig(BaseModel):
             raise ValueError(f"method {self.method} polarizes exactly one layer")
         if self.learning_rate is None and self.optimizer is not Optimizer.RELATIVE:
             raise ValueError(f"learning_rate must be given for the optimizer {self.optimizer}")
-        if self.strength < 1 and self.method not in (Method.AUTO, Method.DEEP):
+        part = self.strength is not None and self.strength < 1
+        if part and self.method not in (Method.AUTO, Method.DEEP):
             raise ValueError(f"strength is of auto and deep; {self.method} keeps all of its change")
         if self.warmup_steps >= self.steps:
             raise ValueError("warmup_steps must be smaller than steps")

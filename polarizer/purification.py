@@ -15,7 +15,7 @@ from polarizer.attaching import attach
 from polarizer.classifier import Classifier
 from polarizer.conditional.training import ConditionedPasses
 from polarizer.config import Method, Precision, PurifyConfig
-from polarizer.deep import begin
+from polarizer.deep import StandInPasses, begin
 from polarizer.descent import relative_rate
 from polarizer.errors import (
     ArchitectureError,
@@ -32,7 +32,7 @@ from polarizer.polarizers import polarizable_layer, polarized
 from polarizer.precision import multiplies_bfloat16
 from polarizer.progress import OnProgress, Progress, Started
 from polarizer.stages import last_stage, trace
-from polarizer.strength import between
+from polarizer.strength import between, enough
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,10 @@ def _purify(
         steps = optimise(problem, polarizers, training, held_out, config, generator, tell)
         _check_finite(polarizers)
     _lay_out(repaired.to("cpu"), torch.contiguous_format)
-    if config.strength < 1:
-        repaired = between(classifier, repaired, config.strength)
+    strength = config.strength or _strength(classifier, repaired, passes, device)
+    config = config.model_copy(update={"strength": strength})
+    if strength < 1:
+        repaired = between(classifier, repaired, strength)
     return Purification(
         repaired, config, layers, search.norm, held_out, steps, time.monotonic() - began
     )
@@ -161,6 +163,14 @@ def _passes(
     if config.method is Method.DEEP:
         return begin(classifier, training, search, classes, config.batch_size, generator)
     return ConditionedPasses(generator) if config.method.conditions else plain_passes
+
+
+def _strength(
+    base: Classifier, repaired: Classifier, passes: Passes, device: torch.device
+) -> float:
+    if not isinstance(passes, StandInPasses):
+        return 1.0
+    return enough(base, repaired, passes.doors, device)
 
 
 def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.device) -> int:

@@ -9,6 +9,7 @@ door closes, the next takes its place.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import torch
 from torch import Tensor
@@ -18,39 +19,60 @@ AT_FIRST = 0.5
 MEMORY = 0.8  # of the estimate after one more image
 
 
+class Kind(IntEnum):
+    """What a stand-in is made of."""
+
+    FINE = 0
+    COARSE = 1
+    PATCH = 2
+
+
 @dataclass(frozen=True, eq=False)
 class Aims:
-    """For each of N images the class that its stand-in drives it to, ``targets`` (N,), and whether
-    that takes the coarse pattern, ``coarse`` (N,) of bool, or the fine one."""
+    """For each of N images the class that its stand-in drives it to, ``targets`` (N,), and the
+    :class:`Kind` of stand-in that it takes, ``kinds`` (N,)."""
 
     targets: Tensor
-    coarse: Tensor
+    kinds: Tensor
+
+    def of(self, kind: Kind) -> Tensor:
+        """Which of the images take that kind: (N,) of bool."""
+        return self.kinds == kind
 
 
 class Aim:
-    """How often the fine and the coarse stand-in of each of ``classes`` has succeeded lately."""
+    """How often the stand-in of each kind for each of ``classes`` has succeeded lately."""
 
     def __init__(self, classes: int, generator: torch.Generator) -> None:
-        self.success = torch.full((2, classes), AT_FIRST)
+        self.success = torch.full((len(Kind), classes), AT_FIRST)
         self._generator = generator
 
-    def draw(self, labels: Tensor) -> Aims:
-        """For images of classes ``labels`` (N,), never an image's own class."""
+    def draw(self, labels: Tensor, at_least: float = AT_LEAST) -> Aims:
+        """For images of classes ``labels`` (N,), never an image's own class.
+
+        A stand-in's chance is its success and ``at_least`` more.
+        """
         kinds, classes = self.success.shape
         own = torch.nn.functional.one_hot(labels.cpu(), classes).bool()
-        chances = (self.success + AT_LEAST).expand(len(labels), kinds, classes)
+        chances = (self.success + at_least).expand(len(labels), kinds, classes)
         chances = chances.masked_fill(own[:, None], 0)
         drawn = torch.multinomial(chances.flatten(1), 1, generator=self._generator)[:, 0]
         drawn = drawn.to(labels.device)
-        return Aims(targets=drawn % classes, coarse=drawn >= classes)
+        return Aims(targets=drawn % classes, kinds=drawn // classes)
 
     def note(self, aims: Aims, logits: Tensor) -> None:
         """What ``logits`` (N, K) say to images that were changed as they were aimed."""
-        classes = self.success.shape[1]
-        drawn = (aims.targets + classes * aims.coarse).cpu()
-        hits = (logits.detach().argmax(1) == aims.targets).float().cpu()
-        counts = torch.bincount(drawn, minlength=2 * classes).float()
-        rates = torch.bincount(drawn, hits, minlength=2 * classes) / counts.clamp(min=1)
+        arms = self.success.numel()
+        drawn = (aims.targets + self.success.shape[1] * aims.kinds).cpu()
+        hits = succeeded(aims, logits).float().cpu()
+        counts = torch.bincount(drawn, minlength=arms).float()
+        rates = torch.bincount(drawn, hits, minlength=arms) / counts.clamp(min=1)
         kept = MEMORY**counts
         estimates = kept * self.success.flatten() + (1 - kept) * rates
-        self.success = estimates.view(2, classes)
+        self.success = estimates.view_as(self.success)
+
+
+def succeeded(aims: Aims, logits: Tensor) -> Tensor:
+    """Which of N images were given the class that they were driven to: (N,) of bool."""
+    given: Tensor = logits.detach().argmax(1) == aims.targets
+    return given

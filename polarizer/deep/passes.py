@@ -7,15 +7,17 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
-from polarizer.deep.aiming import Aim
+from polarizer.deep.aiming import Aim, Kind
 from polarizer.deep.augmentation import Augmentation, tolerated
+from polarizer.deep.doors import PatchDoors, patch_doors
 from polarizer.deep.stand_ins import StandIns
 from polarizer.deep.teaching import Teacher, cut_and_pasted
 from polarizer.images import LabelledImages
 from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch
 
-SEARCH_STEPS = 15  # on the base network, before any weight moves
+SEARCH_STEPS = 50  # on the base network, before any weight moves
+AT_LEAST = 0.15  # of each stand-in's success counts in these: none is given up early
 
 
 class StandInPasses:
@@ -33,8 +35,10 @@ class StandInPasses:
         aim: Aim,
         augmentation: Augmentation,
         teacher: Teacher,
+        doors: PatchDoors,
         generator: torch.Generator,
     ) -> None:
+        self.doors = doors
         self.stand_ins = stand_ins
         self.aim = aim
         self._teacher = teacher
@@ -66,6 +70,7 @@ class StandInPasses:
         clean_logits, perturbed_logits = classifier(torch.cat([clean, perturbed])).float().chunk(2)
         if phase is Phase.TRAINING:
             self.aim.note(aims, perturbed_logits)
+            self.stand_ins.note(aims, perturbed_logits)
         return Answers(clean_logits, perturbed_logits, aims.targets, lesson)
 
 
@@ -81,11 +86,29 @@ def begin(
     device = classifier.mean.device
     stand_ins = StandIns(classes, clean.shape, search.norm, device=device, generator=generator)
     aim = Aim(classes, generator)
+    _search(stand_ins, aim, classifier, clean, batch_size, generator)
+    found = aim.success[Kind.PATCH]
+    doors = patch_doors(classifier, stand_ins.patches, found, clean, device, generator)
+    augmentation = tolerated(classifier, clean, device)
+    teacher = Teacher(classifier)
+    return StandInPasses(stand_ins, aim, augmentation, teacher, doors, generator)
+
+
+def _search(
+    stand_ins: StandIns,
+    aim: Aim,
+    classifier: Classifier,
+    clean: LabelledImages,
+    batch_size: int,
+    generator: torch.Generator,
+) -> None:
+    """Drive the network as it came in, with patterns of any norm: a backdoor's needs little."""
+    device = classifier.mean.device
     for _ in range(SEARCH_STEPS):
         indices = torch.randint(len(clean), (batch_size,), generator=generator)
-        aims = aim.draw(clean.labels[indices].to(device))
-        logits = classifier(stand_ins.apply(clean.pixels(indices).to(device), aims)).float()
+        aims = aim.draw(clean.labels[indices].to(device), AT_LEAST)
+        pixels = stand_ins.apply(clean.pixels(indices).to(device), aims, any_norm=True)
+        logits = classifier(pixels).float()
         aim.note(aims, logits)
+        stand_ins.note(aims, logits)
         stand_ins.climb(-cross_entropy(logits, aims.targets))
-    augmentation = tolerated(classifier, clean, device)
-    return StandInPasses(stand_ins, aim, augmentation, Teacher(classifier), generator)

@@ -1,10 +1,11 @@
-"""Stand-ins for a trigger: a fine pattern, a coarse one and a warp for every target class.
+"""Stand-ins for a trigger: two patterns, a warp and a patch for every target class.
 
 A trigger works on any image, so what stands in for it is shared by all images too, as in universal
 perturbations (Moosavi-Dezfooli et al., CVPR 2017; for backdoors Zeng et al., ICLR 2022). A smooth
 trigger can be far stronger than a fine one (Zeng et al., ICCV 2021), so there is a coarse pattern
 with a bound of its own. A pattern cannot move pixels, and some triggers do nothing else (Nguyen &
-Tran, ICLR 2021), so a smooth flow field stands beside them.
+Tran, ICLR 2021), so a smooth flow field stands beside them. Nor does a bounded pattern look like a
+patch, of which there is one as well (``polarizer.deep.patches``).
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from polarizer.deep.aiming import Aims
+from polarizer.deep.aiming import Aims, Kind, succeeded
+from polarizer.deep.directions import averaged, gathered, lengths, unit
+from polarizer.deep.patches import Patches
 
 POINTS = 4  # control points of a coarse pattern and of a warp, a side
 COARSE_BOUND = 0.144  # root mean square of a coarse pattern's points: 8 in L2 for 3x32x32
 LARGEST_PATTERN = 64  # patterns of larger images are enlarged from that many pixels a side
-PATTERN_STEP = 0.25  # of the bound
+PATTERN_STEP = 0.35  # of the bound
 FLOW_STEP = 0.4
-MEMORY = 0.5  # of the last directions in the next
 
 
 class StandIns:
-    """Two patterns and a warp for each of ``classes``, for images ``(C, H, W)``.
+    """Two patterns, a warp and a patch for each of ``classes``, for images ``(C, H, W)``.
 
     ``norm`` bounds each fine pattern in L2, in pixels of [0, 1]; a coarse one is a smooth surface
     over 4x4 points. A warp moves no control point by more than one pixel, or ``1 / 32`` of larger
@@ -52,17 +54,28 @@ class StandIns:
         self._bounds = norm / copies**0.5, COARSE_BOUND * self.coarse[0].numel() ** 0.5
         drawn = torch.rand(classes, 2, POINTS, POINTS, generator=generator)
         self.flows = ((drawn - 0.5) * self.flow_bound).to(device)
+        self.patches = Patches(classes, shape, device=device, generator=generator)
+        self._generator = generator
         self._directions = torch.zeros_like(self.patterns), torch.zeros_like(self.coarse)
         self._flow_direction = torch.zeros_like(self.flows)
         self._rest = _identity_grid(height, width, device)
         self._used: tuple[Tensor, Tensor, Tensor, Aims] | None = None
 
-    def apply(self, pixels: Tensor, aims: Aims) -> Tensor:
+    def apply(self, pixels: Tensor, aims: Aims, *, any_norm: bool = False) -> Tensor:
         """``pixels`` (N, C, H, W), each with the stand-ins that it is aimed at.
 
-        The result stays in [0, 1]. A loss made from it and differentiated gives :meth:`learn` what
-        it needs.
+        Patterns have the norm that they grew to or, with ``any_norm``, one below that, drawn for
+        each image. The result stays in [0, 1]. A loss made from it and differentiated gives
+        :meth:`learn` what it needs.
         """
+        changed = self._added_and_warped(pixels, aims, any_norm=any_norm)
+        patched = torch.nonzero(aims.of(Kind.PATCH))[:, 0]
+        if not len(patched):
+            return changed
+        pasted = self.patches.paste(pixels[patched], aims.targets[patched])
+        return changed.index_put((patched,), pasted.to(changed.dtype))
+
+    def _added_and_warped(self, pixels: Tensor, aims: Aims, *, any_norm: bool) -> Tensor:
         targets = aims.targets
         patterns = self.patterns[targets].requires_grad_()
         coarse = self.coarse[targets].requires_grad_()
@@ -73,67 +86,64 @@ class StandIns:
         grid = self._rest + field.permute(0, 2, 3, 1)
         warped = grid_sample(pixels, grid, padding_mode="border", align_corners=True)
         added = torch.where(
-            aims.coarse.view(-1, 1, 1, 1),
+            aims.of(Kind.COARSE).view(-1, 1, 1, 1),
             interpolate(coarse, size, mode="bicubic", align_corners=False),
             _enlarged(patterns, size),
         )
+        if any_norm:
+            share = torch.rand(len(pixels), 1, 1, 1, generator=self._generator)
+            added = added * share.to(added.device)
         return (warped + added).clamp(0, 1)
 
     def climb(self, objective: Tensor) -> None:
         """One step up ``objective``, made from the last :meth:`apply`; moves nothing else."""
         if self._used is not None:
-            torch.autograd.backward(objective, inputs=list(self._used[:3]))
+            torch.autograd.backward(objective, inputs=[*self._used[:3], *self.patches.used()])
         self.learn()
 
     def learn(self) -> None:
         """One step up the gradient that the last :meth:`apply` was given, if it was given any."""
         if self._used is None or self._used[0].grad is None:
             return
+        self.patches.learn()
         fine, coarse, flows, aims = self._used
         self._used = None
-        kinds = zip(
-            (self.patterns, self.coarse),
-            (fine, coarse),
-            (~aims.coarse, aims.coarse),
-            self._directions,
-            self._bounds,
-            strict=True,
-        )
-        for patterns, used, chosen, directions, bound in kinds:
-            seen, sums = _sums(used.grad, aims.targets, chosen)
-            direction = _averaged(directions, sums, seen)
-            moved = patterns[seen] + PATTERN_STEP * bound * _unit(direction)
-            patterns[seen] = moved * (bound / _lengths(moved)).clamp(max=1)
-        seen, sums = _sums(flows.grad, aims.targets, torch.ones_like(aims.coarse))
-        direction = _averaged(self._flow_direction, sums, seen)
+        patterns = self.patterns, self.coarse
+        kinds = zip((Kind.FINE, Kind.COARSE), patterns, (fine, coarse), self._bounds, strict=True)
+        for kind, values, used, bound in kinds:
+            self._climbed(values, used, aims.targets, aims.of(kind), self._directions[kind], bound)
+        self._warped_further(flows, aims.targets, ~aims.of(Kind.PATCH))
+
+    def note(self, aims: Aims, logits: Tensor) -> None:
+        """What ``logits`` (N, K) say to the images of the last :meth:`apply`."""
+        patched = aims.of(Kind.PATCH)
+        self.patches.note(aims.targets[patched], succeeded(aims, logits)[patched])
+
+    @staticmethod
+    def _climbed(
+        patterns: Tensor,
+        used: Tensor,
+        targets: Tensor,
+        chosen: Tensor,
+        directions: Tensor,
+        bound: float,
+    ) -> None:
+        assert used.grad is not None  # noqa: S101  # learn() looked
+        seen, sums = gathered(used.grad[chosen], targets[chosen])
+        direction = averaged(directions, sums, seen)
+        moved = patterns[seen] + PATTERN_STEP * bound * unit(direction)
+        patterns[seen] = moved * (bound / lengths(moved)).clamp(max=1)
+
+    def _warped_further(self, used: Tensor, targets: Tensor, chosen: Tensor) -> None:
+        assert used.grad is not None  # noqa: S101  # learn() looked
+        seen, sums = gathered(used.grad[chosen], targets[chosen])
+        direction = averaged(self._flow_direction, sums, seen)
         moved = self.flows[seen] + FLOW_STEP * self.flow_bound * direction.sign()
         self.flows[seen] = moved.clamp(-self.flow_bound, self.flow_bound)
 
 
 def _enlarged(patterns: Tensor, size: torch.Size) -> Tensor:
     return patterns if patterns.shape[2:] == size else interpolate(patterns, size, mode="nearest")
-
-
-def _sums(gradients: Tensor | None, targets: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """The classes of the ``chosen`` images, and the sum of their gradients for each of these."""
-    assert gradients is not None  # noqa: S101  # learn() looked
-    seen, positions = torch.unique(targets[chosen], return_inverse=True)
-    sums: Tensor = gradients.new_zeros(len(seen), *gradients.shape[1:])
-    return seen, sums.index_add_(0, positions, gradients[chosen])
-
-
-def _averaged(memory: Tensor, gradients: Tensor, seen: Tensor) -> Tensor:
-    memory[seen] = MEMORY * memory[seen] + _unit(gradients)
-    return memory[seen]
-
-
-def _unit(directions: Tensor) -> Tensor:
-    return directions / _lengths(directions)
-
-
-def _lengths(tensors: Tensor) -> Tensor:
-    lengths: Tensor = tensors.flatten(1).norm(dim=1).clamp(min=torch.finfo(tensors.dtype).tiny)
-    return lengths.view(-1, *[1] * (tensors.ndim - 1))
 
 
 def _identity_grid(height: int, width: int, device: torch.device) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polarizer.deep.aiming import AT_LEAST, Aim, Aims
+from polarizer.deep.aiming import AT_LEAST, Aim, Aims, Kind
 
 
 def aim(classes: int = 3) -> Aim:
@@ -19,23 +19,25 @@ def test_no_image_is_aimed_at_its_own_class(classes: int) -> None:
 
     assert not (drawn.targets == labels).any()
     assert set(drawn.targets.tolist()) == set(range(classes))
-    assert drawn.coarse.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    for kind in Kind:
+        assert drawn.of(kind).float().mean().item() == pytest.approx(1 / len(Kind), abs=0.1)
 
 
 def test_images_go_where_stand_ins_succeed() -> None:
     of = aim()
-    of.success = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    of.success = torch.zeros(len(Kind), 3)
+    of.success[Kind.COARSE, 1] = 1
 
     drawn = of.draw(torch.zeros(5000, dtype=torch.int64))
 
-    there = (drawn.coarse & (drawn.targets == 1)).float().mean().item()
-    assert there == pytest.approx((1 + AT_LEAST) / (1 + 4 * AT_LEAST), abs=0.02)
-    assert len(torch.unique(drawn.targets[~drawn.coarse])) == 2, "nothing is forgotten"
+    there = (drawn.of(Kind.COARSE) & (drawn.targets == 1)).float().mean().item()
+    assert there == pytest.approx((1 + AT_LEAST) / (1 + 6 * AT_LEAST), abs=0.02)
+    assert len(torch.unique(drawn.targets[~drawn.of(Kind.COARSE)])) == 2, "nothing is forgotten"
 
 
 def test_success_follows_what_the_network_says() -> None:
     of = aim()
-    aims = Aims(torch.tensor([1, 1, 2, 2]), torch.tensor([True, True, False, False]))
+    aims = Aims(torch.tensor([1, 1, 2, 2]), torch.tensor([1, 1, 0, 0]))
     for _ in range(20):
         of.note(aims, logits(1, 1, 0, 0))
 
@@ -47,9 +49,9 @@ def test_success_follows_what_the_network_says() -> None:
 
 def test_one_image_counts_the_same_alone_and_among_its_like() -> None:
     together, one_by_one = aim(), aim()
-    together.note(Aims(torch.tensor([1, 1]), torch.tensor([True, True])), logits(1, 1))
+    together.note(Aims(torch.tensor([1, 1]), torch.tensor([1, 1])), logits(1, 1))
     for _ in range(2):
-        one_by_one.note(Aims(torch.tensor([1]), torch.tensor([True])), logits(1))
+        one_by_one.note(Aims(torch.tensor([1]), torch.tensor([1])), logits(1))
 
     assert torch.allclose(together.success, one_by_one.success)
 

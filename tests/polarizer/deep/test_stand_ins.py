@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from polarizer.deep.aiming import Aims
+from polarizer.deep.aiming import Aims, Kind
 from polarizer.deep.stand_ins import COARSE_BOUND, StandIns, _enlarged
 
 CPU = torch.device("cpu")
@@ -24,8 +24,8 @@ def pixels(count: int, shape: tuple[int, int, int] = (3, 8, 8), seed: int = 0) -
 
 
 def aims(*targets: int) -> Aims:
-    """Every second image takes the coarse pattern."""
-    return Aims(torch.tensor(targets), torch.arange(len(targets)) % 2 == 1)
+    """The kinds go round."""
+    return Aims(torch.tensor(targets), torch.arange(len(targets)) % len(Kind))
 
 
 @settings(max_examples=20, deadline=None)
@@ -50,6 +50,7 @@ def test_bounds_hold_however_long_they_learn(seed: int, norm: float, side: int, 
     assert (fine.norm(dim=1) <= norm * 1.001).all()
     assert (coarse.square().mean(1).sqrt() <= COARSE_BOUND * 1.001).all()
     assert (of.flows.abs() <= of.flow_bound).all()
+    assert ((of.patches.values >= 0) & (of.patches.values <= 1)).all()
 
 
 def test_they_climb_what_is_made_from_them() -> None:
@@ -69,11 +70,11 @@ def test_they_climb_what_is_made_from_them() -> None:
 
 def test_a_class_learns_from_the_images_sent_there_alone() -> None:
     of = stand_ins()
-    before = of.patterns.clone(), of.coarse.clone(), of.flows.clone()
+    before = [values.clone() for values in learned(of)]
 
     of.climb(of.apply(pixels(4), aims(1, 1, 1, 1)).sum())
 
-    for was, now in zip(before, (of.patterns, of.coarse, of.flows), strict=True):
+    for was, now in zip(before, learned(of), strict=True):
         changed = (was != now).flatten(1).any(1)
         assert changed.tolist() == [False, True, False]
 
@@ -99,11 +100,37 @@ def test_climbing_leaves_no_gradient_in_the_network() -> None:
     assert of.patterns.any()
 
 
-@pytest.mark.parametrize("coarse", [False, True])
-def test_a_kind_learns_from_the_images_that_took_it(coarse: bool) -> None:
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_kind_learns_from_the_images_that_took_it(kind: Kind) -> None:
     of = stand_ins()
+    before = [values.clone() for values in learned(of)]
 
-    of.climb(of.apply(pixels(4), Aims(torch.tensor([0, 1, 2, 0]), torch.full((4,), coarse))).sum())
+    of.climb(of.apply(pixels(4), Aims(torch.tensor([0, 1, 2, 0]), torch.full((4,), kind))).sum())
 
-    assert bool(of.coarse.any()) is coarse
-    assert bool(of.patterns.any()) is not coarse
+    fine, coarse, warps, patches = (
+        not torch.equal(was, now) for was, now in zip(before, learned(of), strict=True)
+    )
+    assert (fine, coarse, patches) == tuple(kind == each for each in Kind)
+    assert warps == (kind != Kind.PATCH)
+
+
+def test_a_pattern_of_any_norm_is_no_longer_than_it_grew() -> None:
+    of = stand_ins(norm=2.0)
+    grey, aimed = torch.full((40, 3, 8, 8), 0.5), Aims(torch.zeros(40, dtype=torch.int64), FINE)
+    of.flows.zero_()
+    of.climb(of.apply(grey, aimed).sum())
+    of.flows.zero_()
+
+    norms = (of.apply(grey, aimed, any_norm=True) - grey).flatten(1).norm(dim=1)
+
+    grown = of.patterns[0].norm()
+    assert (norms <= grown * 1.001).all()
+    assert norms.min() < 0.3 * grown
+    assert norms.max() > 0.7 * grown
+
+
+FINE = torch.full((40,), Kind.FINE)
+
+
+def learned(of: StandIns) -> tuple[Tensor, ...]:
+    return of.patterns, of.coarse, of.flows, of.patches.values
