@@ -36,8 +36,8 @@ from service.models import endpoints as models
 from service.models import export_endpoints as exports
 from service.names import endpoints as names
 from service.names.directory import Directory
-from service.oip import direct
 from service.oip import endpoints as oip
+from service.oip.direct import Direct
 from service.oip.requests import InferRequest
 from service.pages import endpoints as pages
 from service.queue import Queue, create_celery
@@ -91,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(OwnSite, loopback=is_loopback(settings.host), origins=settings.cors_origins),
             Middleware(BodyPace, grace=settings.http_body_seconds, rate=settings.http_body_rate),
             Middleware(BodyLimit, default=settings.max_json_bytes, limits=_body_limits(settings)),
+            Middleware(Direct),
         ],
         docs_url=None,  # FastAPI's pages load their scripts from elsewhere
         redoc_url=None,
@@ -118,7 +119,6 @@ def create_app(settings: Settings) -> FastAPI:
     require_ruled(routers)
     for router in routers:
         app.include_router(router)
-    app.router.routes[:0] = direct.routes()
     app.openapi = openapi.document(app, DefenseRequest, InferRequest)  # type: ignore[method-assign]
     return app
 

@@ -116,6 +116,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _unstorable)
 
 
+async def answer_to(request: Request, error: Exception) -> Response:
+    """What the application answers where this is raised. Raises it where nobody foresaw it."""
+    handlers = request.app.exception_handlers
+    for kind in type(error).__mro__:
+        if kind in handlers:
+            response: Response = await handlers[kind](request, error)
+            return response
+    raise error
+
+
 async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101 - for mypy: handlers take any exception
     retry_after = error.retry_after

@@ -6,6 +6,7 @@ Plain ASGI, as everything in this room, so that streaming bodies and answers pas
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -20,6 +21,7 @@ from service.metrics.requests import METHODS, NO_ROUTE, route_of
 from service.tracing import OFF, Kind, Span, TraceContext, Tracing, active
 
 log = structlog.get_logger()
+_own = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PROBES = ("/healthz", "/readyz", "/metrics")
@@ -89,8 +91,11 @@ class Around:
             if status:  # too late to say so; the server closes the connection
                 raise
             await problems.unexpected(Request(scope))(scope, receive, dressed)
+        is_routine = _is_routine(scope["path"], status)
+        if is_routine and not _own.isEnabledFor(logging.DEBUG):
+            return status  # structlog takes its time to find out that nobody wants to hear it
+        say = log.debug if is_routine else log.info
         seconds = round(time.monotonic() - started, 3)
-        say = log.debug if _is_routine(scope["path"], status) else log.info
         say("request", method=scope["method"], path=scope["path"], status=status, seconds=seconds)
         return status
 

@@ -44,7 +44,7 @@ class ModelCache:
         self._on_removed = on_removed
         self._users: Counter[str] = Counter()
         self._fetching: dict[str, asyncio.Lock] = {}
-        self._noted: dict[str, float] = {}
+        self._noted: dict[str, tuple[float, Path]] = {}
         self._has_grown = True
 
     def file(self, blob: BlobRecord) -> Use:
@@ -56,8 +56,9 @@ class ModelCache:
         """The blob's file, which stays until it is given back. Raises as ``file`` does."""
         self._users[blob.sha256] += 1
         try:
-            if time.monotonic() < self._noted.get(blob.sha256, 0.0):
-                return self._path(blob.sha256)
+            noted = self._noted.get(blob.sha256)
+            if noted is not None and time.monotonic() < noted[0]:
+                return noted[1]
             return await self._have(blob)
         except BaseException:
             self.give_back(blob)
@@ -92,7 +93,7 @@ class ModelCache:
             except OSError:  # not there, in all likelihood; else fetching says what is wrong
                 await asyncio.to_thread(self._fetch, blob, path)
                 self._has_grown = True
-            self._noted[blob.sha256] = time.monotonic() + SECONDS
+            self._noted[blob.sha256] = time.monotonic() + SECONDS, path
         return path
 
     def _fetch(self, blob: BlobRecord, path: Path) -> None:
@@ -120,7 +121,7 @@ class ModelCache:
                 surplus -= size
         self._has_grown = surplus > 0
         now = time.monotonic()
-        self._noted = {sha256: until for sha256, until in self._noted.items() if until > now}
+        self._noted = {sha256: each for sha256, each in self._noted.items() if each[0] > now}
         for stamp, _, path in _stamped(self._folder, _PARTIAL):
             if stamp < time.time() - _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from anyio import to_thread
 from fastapi import Request, Response
 
+from service.http.headers import header
 from service.oip.answers import Encoded
 from service.oip.compression import SMALLEST, accepted, compressed, inflated
 from service.oip.framing import HEADER_LENGTH
@@ -20,7 +21,7 @@ async def read(request: Request, resources: Resources) -> bytes:
     """The body, inflated. Raises MediaTypeError, TooLargeError, InferenceRequestError; reading
     past the limit is what the application's BodyLimit stops."""
     body = await request.body()
-    encoding = request.headers.get("content-encoding", "")
+    encoding = header(request.scope, b"content-encoding")
     if not encoding:
         return body
     async with resources.inflating:
@@ -34,7 +35,7 @@ async def respond(request: Request, encoded: Encoded) -> Response:
     body = encoded.body
     if encoded.header_length is not None:
         headers[HEADER_LENGTH] = str(encoded.header_length)
-    encoding = accepted(request.headers.get("accept-encoding"))
+    encoding = accepted(header(request.scope, b"accept-encoding"))
     if encoding and len(body) >= SMALLEST:
         headers |= {"Content-Encoding": encoding, "Vary": "Accept-Encoding"}
         if len(body) <= QUICK:

@@ -42,7 +42,9 @@ def inflated(body: bytes, encoding: str, limit: int) -> bytes:
 
 def accepted(header: str | None) -> Encoding | None:
     """The compression that an Accept-Encoding header asks for; None: none that we have."""
-    offered = dict(_weighed(part) for part in (header or "").split(","))
+    if not header:
+        return None
+    offered = dict(_weighed(part) for part in header.split(","))
     best: Encoding | None = None
     for known in ("gzip", "deflate"):
         if offered.get(known, 0.0) > (offered[best] if best else 0.0):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 
 from service import health
 from service.access.guard import Guarded
+from service.http.headers import header
 from service.inference.bodies import declared_length
 from service.inference.rows import Rows
 from service.inference.waiting import while_connected
@@ -31,6 +32,7 @@ from service.resources import Resources, ResourcesDep, TenantDep
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=Guarded)
 
+_LENGTH = framing.HEADER_LENGTH.lower().encode()
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _INFER: dict[str, Any] = {
     "response_class": Response,
@@ -182,7 +184,7 @@ async def _infer(request: Request, resources: Resources, target: Target) -> Resp
 
 
 def _parsed(request: Request, body: bytes, target: Target) -> tuple[InferRequest, Pixels]:
-    json, tensors = framing.split(body, request.headers.get(framing.HEADER_LENGTH))
+    json, tensors = framing.split(body, header(request.scope, _LENGTH))
     asked = requests.parse(json)
     outputs.require_known(asked)
     return asked, pixels(asked, tensors, target.description.input)

@@ -24,12 +24,17 @@ from service.http.around import Around
         ("/v2/models/infer", 404, "info"),
     ],
 )
-def test_what_goes_well_all_the_time_is_not_told(path: str, status: int, level: str) -> None:
+def test_what_goes_well_all_the_time_is_not_told(
+    path: str, status: int, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
+    caplog.set_level("DEBUG", logger="service.http.around")
     assert [line["log_level"] for line in _logged(app, path)] == [level]
+    caplog.set_level("INFO", logger="service.http.around")
+    assert [line["log_level"] for line in _logged(app, path)] == [level] * (level == "info")
 
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -54,6 +54,20 @@ def in_binary(array: np.ndarray, **members: Any) -> tuple[bytes, str]:
 # What is meant
 
 
+def test_a_header_that_came_before_is_read_with_the_tensors_that_follow_it() -> None:
+    arrays_ = [np.full((1, C, H, W), value, np.float32) for value in (0.25, 0.5, 0.75)]
+    assert len({in_binary(array)[1] for array in arrays_}) == 1
+    for array in arrays_ + arrays_:
+        np.testing.assert_array_equal(read(*in_binary(array)), array)
+
+
+def test_what_is_wrong_is_refused_again() -> None:
+    body = b'{"inputs": 5}'
+    for _ in range(2):
+        with pytest.raises(InferenceRequestError, match="inputs"):
+            read(body)
+
+
 @given(st.one_of(floats, bytes_))
 def test_binary_pixels_arrive_as_they_are(array: np.ndarray) -> None:
     found = read(*in_binary(array))
