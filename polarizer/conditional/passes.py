@@ -50,7 +50,8 @@ def both_answers(module: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
     Raises :class:`ConfigError` in a trace: it would keep the classes of its example for ever.
     """
     if torch.compiler.is_compiling():  # as a decorator, this would load the compiler for everybody
-        return torch.compiler.disable(_both_answers)(module, inputs)  # type: ignore[no-any-return]
+        uncompiled = torch.compiler.disable(_both_answers)  # type: ignore[no-untyped-call]
+        return uncompiled(module, inputs)  # type: ignore[no-any-return]
     return _both_answers(module, inputs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, insert, update
@@ -16,6 +17,9 @@ from service.webhooks import outbox
 
 EVENTS = insert(table_of(EventRecord))
 """Of one event, which nobody reads in the same transaction: no object of it is needed."""
+
+Counted = Row[int, int, str | None, datetime]
+"""A defense's events so far, its attempt, whom its webhook tells, and the moment."""
 
 
 class LostLeaseError(Exception):
@@ -100,7 +104,7 @@ def _counted(
     defense_id: str,
     conditions: Sequence[ColumnElement[bool]],
     **columns: Any,  # noqa: ANN401
-) -> Row[Any] | None:
+) -> Counted | None:
     """Changes the row if it meets the conditions, and counts an event that is to follow."""
     query = (
         update(DefenseRecord)
@@ -117,7 +121,7 @@ def _counted(
     return session.execute(query).one_or_none()
 
 
-def _add(session: Session, defense_id: str, row: Row[Any], kind: str, data: dict[str, Any]) -> None:
+def _add(session: Session, defense_id: str, row: Counted, kind: str, data: dict[str, Any]) -> None:
     event = {
         "defense_id": defense_id,
         "sequence": row.event_count,

@@ -86,7 +86,7 @@ def _values(prefix: str, record: DefenseRecord | InputRecord, table: Table) -> d
     for column in table.columns:
         value = known.get(column.key)
         if value is None:
-            value = None if column.default is None else column.default.arg
+            value = getattr(column.default, "arg", None)
             setattr(record, column.key, value)
         values[f"{prefix}__{column.key}"] = value
     return values
