@@ -31,14 +31,14 @@ def main() -> None:
         with serving(Path(folder) / "data") as places, browser(chromium(), profile) as tab:
             version = tab.ask("Browser.getVersion")["product"]
             rows = [measured(tab, name, url, options.runs) for name, url in places.items()]
-    results = {"about": _about(version, options.runs), "rows": [row.as_json() for row in rows]}
+    results = {"about": _about(version, options), "rows": [row.as_json() for row in rows]}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     options.page.write_text(written(results))
     print(written(results))
 
 
-def _about(browser_version: str, runs: int) -> dict[str, object]:
+def _about(browser_version: str, options: argparse.Namespace) -> dict[str, object]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
@@ -46,7 +46,8 @@ def _about(browser_version: str, runs: int) -> dict[str, object]:
         "load": [round(one, 1) for one in os.getloadavg()],
         "browser": browser_version,
         "python": platform.python_version(),
-        "runs": runs,
+        "runs": options.runs,
+        "conditions": options.conditions,
     }
 
 
@@ -55,6 +56,7 @@ def _options() -> argparse.Namespace:
         prog="benchmarks.pages", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--runs", type=int, default=9, help="times that each page is opened")
+    parser.add_argument("--conditions", default="", help="what else ran, in a sentence")
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--page", type=Path, default=PAGE)
     return parser.parse_args()

@@ -30,7 +30,7 @@ def written(results: dict[str, Any]) -> str:
     conditions = (
         f"{about['browser']}, Python {about['python']}, {about['machine']}, {about['date']};"
         f" medians of {about['runs']}, milliseconds. Niceness {about['niceness']}, load average"
-        f" {load} at the end."
+        f" {load} at the end. {about['conditions']}".rstrip()
     )
     rows = [_row(row) for row in results["rows"]]
     return "\n".join([_INTRODUCTION, conditions, "", _HEAD, *rows]) + "\n"

@@ -15,12 +15,14 @@ ABOUT = {
     "browser": "Chrome/1",
     "python": "3.11",
     "runs": 3,
+    "conditions": "Nothing else ran.",
 }
 
 
 def table(*rows: Figures) -> list[str]:
     text = written({"about": ABOUT, "rows": [row.as_json() for row in rows]})
     assert "Chrome/1" in text
+    assert "at the end. Nothing else ran." in text
     return [line for line in text.splitlines() if line.startswith("| ")][1:]
 
 
