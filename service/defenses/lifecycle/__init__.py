@@ -5,7 +5,9 @@ lease ran out and another worker took it, or it was cancelled and reaped), the U
 nothing and :class:`LostLeaseError` tells the worker to stop and write nothing.
 
     changes.py   the one place where a row changes its state
+    clock.py     the database's clock as a part of a statement
     asking.py    by a user: add, request_cancel
+    rows.py      the rows of what was added
     turns.py     whose job is next
     attempts.py  by a worker: claim_next, then renew, report, and one of the ends
     recovery.py  by the reaper
