@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
+from pathlib import Path
 
 from benchmarks.uploads.measuring import Memory, Row
-from benchmarks.uploads.page import table, written
+from benchmarks.uploads.page import PAGE, RESULTS, table, written
 from tests.waiting import wait_until
 
 MIB = 1 << 20
+ROOT = Path(__file__).parents[3]
 
 
 def rows() -> list[Row]:
@@ -55,3 +58,7 @@ def test_memory_is_compared_with_what_was_there_before() -> None:
     with memory.watched():
         wait_until(lambda: memory.peak >= 8 * MIB)
     assert memory.before == 5 * MIB
+
+
+def test_the_page_is_made_of_the_results() -> None:
+    assert (ROOT / PAGE).read_text() == written(json.loads((ROOT / RESULTS).read_text()))
