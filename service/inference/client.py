@@ -206,8 +206,8 @@ def _question(
         "answer": answer,
     }
     if isinstance(job, Images):
-        return Predict(**common, sizes=sizes)  # type: ignore[arg-type]
-    return Infer(**common, dtype=job.dtype, count=job.count)  # type: ignore[arg-type]
+        return Predict(**common, sizes=sizes)
+    return Infer(**common, dtype=job.dtype, count=job.count)
 
 
 def _fill(block: Block, job: Rows | Images, sizes: tuple[int, ...]) -> None:

@@ -57,9 +57,7 @@ class Encoded:
 
 
 def _bytes(numbers: Tensor) -> memoryview:
-    return (
-        memoryview(numbers.contiguous().numpy()).cast("B") if numbers.numel() else memoryview(b"")
-    )
+    return numbers.contiguous().numpy().data.cast("B") if numbers.numel() else memoryview(b"")
 
 
 class Request:
