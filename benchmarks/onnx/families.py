@@ -65,7 +65,20 @@ def network(family: str, *, usual: bool = False, seed: int = 0) -> nn.Module:
                 noise = 0.1 * torch.randn_like(tensor)
                 tensor.add_(noise.abs() if name.endswith("running_var") else noise)
                 tensor.mul_(64).round_().div_(64)
+            if usual:
+                _settle(made)
     return made
+
+
+def _settle(made: nn.Module) -> None:
+    """Gives BatchNorm the statistics of what it sees, as training does: behind fifty layers of
+    random weights features are larger than any number that a loss can be made of."""
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    made.train()
+    made(torch.rand(4, 3, USUAL, USUAL))
+    made.eval()
 
 
 def image_size(*, usual: bool = False) -> int:
