@@ -35,7 +35,7 @@ class Point:
 
 
 POINTS = (
-    Point("upload-arriving", "api", "service.uploads.spool:SpoolFile._flush", "before"),
+    Point("upload-arriving", "api", "service.uploads.spool:SpoolFile._write", "before"),
     Point("upload-arrived", "api", "service.blobs:Blobs.keep", "before"),
     Point("blob-row-without-bytes", "api", "service.storage.s3:S3Store.put", "before"),
     Point("bytes-without-live-row", "api", "service.storage.s3:S3Store.put", "after"),
