@@ -26,8 +26,8 @@ in view on models of the tables *Cifar*, *Digits* and *Architectures*, so these 
 development set. The models of the table *Held-out* have other seeds, hence other weights, poisoned
 images and random triggers, and another target class. They were made after all was decided, and what
 was measured on them then is what stands here; the kinds of trigger and network are the same. All
-rows were measured on a busy machine: their seconds are upper bounds. The rivals have the settings of
-their papers as far as we know them, made for larger images and networks.
+rows were measured on a busy machine: their seconds are upper bounds. The rivals have the settings
+of their papers as far as we know them, made for larger images and networks.
 """
 
 RIVALS = """\
