@@ -1,8 +1,8 @@
 """Patches that open the network as it came in: the one kind of door that is known when it is found.
 
 Patterns spread over an image find natural weaknesses beside backdoors, and clean images do not tell
-these apart. A small patch that drives most images to its class, wherever it lies, is no weakness
-that the networks of our bench have by nature: at most three in ten images followed the best one.
+these apart. A small patch that drives most images to its class, wherever it lies, was found
+at no class without a backdoor: at most a quarter of the images followed it there, on nine networks.
 """
 
 from __future__ import annotations
