@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +101,10 @@ class _StandIn(ModuleType):
 
     __path__: list[str] = []
     __all__: list[str] = []
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__spec__ = ModuleSpec(name, None)  # libraries ask it whether the package is there
 
     def __getattr__(self, name: str) -> type:
         return _stand_in(name)

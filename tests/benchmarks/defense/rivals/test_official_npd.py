@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,11 @@ def test_a_full_run_gives_the_network_with_its_polarizer(
         polarizer.bias.zero_()
         assert torch.allclose(outcome.classifier(pixels), classifier(pixels), atol=1e-6)
     assert not any("polarizer" in name for name, _ in classifier.named_modules())
+
+
+def test_a_library_may_look_for_a_package_that_was_replaced(checkout: Path) -> None:
+    import_npd(checkout)
+    assert importlib.util.find_spec("absent_package") is not None
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
