@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 ZERO_COUNTS_AS = 0.01
+VANISHED = 1e-15  # a norm below which the squares of float32 are lost, and the direction with them
 RATE, RATE_OF_STREAMS = 0.06, 0.24
 
 
@@ -22,7 +23,8 @@ class NormalisedDescent(torch.optim.Optimizer):
     """Steps of Frobenius norm ``lr / n`` for each of ``n`` deviations ``(g, C/g, C/g)``.
 
     ``momentum`` averages the gradients before they are normalised; ``weight_decay`` draws the
-    deviations to zero, that is the maps to the identity, by ``lr * weight_decay`` a step.
+    deviations to zero, that is the maps to the identity, by ``lr * weight_decay`` a step. A tensor
+    without a gradient stays as it is, and one whose gradient has vanished makes no step.
     """
 
     def __init__(
@@ -39,9 +41,12 @@ class NormalisedDescent(torch.optim.Optimizer):
         """One step against the averaged gradient of every deviation."""
         for group in self.param_groups:
             for deviation in group["params"]:
+                if deviation.grad is None:  # nothing in the network takes it
+                    continue
                 direction = self._averaged(deviation, group["momentum"])
                 length = group["lr"] * self._unit(deviation, group["params"])
-                scale = length / direction.norm().clamp(min=torch.finfo(direction.dtype).tiny)
+                norm = direction.norm()
+                scale = torch.where(norm > VANISHED, length / norm.clamp(min=VANISHED), 0)
                 deviation.mul_(1 - group["lr"] * group["weight_decay"]).sub_(direction * scale)
 
     def _unit(self, deviation: Tensor, among: list[Tensor]) -> float | Tensor:  # noqa: ARG002
@@ -58,16 +63,16 @@ class NormalisedDescent(torch.optim.Optimizer):
 class RelativeDescent(NormalisedDescent):
     """Steps of ``lr / n`` times the norm that each tensor had at the first step.
 
-    ``n`` is the number of layers: of tensors that are no vectors. So every layer turns by about
-    the same angle whatever its scale (You et al., 2017), and a feature that passes all of them by
-    about ``lr``, whatever the depth. A tensor of zeros, as biases often are, counts as one with
-    values of 0.01.
+    ``n`` is the number of layers: of tensors that are no vectors and take part. So every layer
+    turns by about the same angle whatever its scale (You et al., 2017), and a feature that passes
+    all of them by about ``lr``, whatever the depth. A tensor of zeros, as biases often are, counts
+    as one with values of 0.01.
     """
 
     def _unit(self, deviation: Tensor, among: list[Tensor]) -> float | Tensor:
         state = self.state[deviation]
         if "unit" not in state:
-            layers = sum(tensor.ndim > 1 for tensor in among)
+            layers = sum(tensor.ndim > 1 for tensor in among if tensor.grad is not None)
             least = ZERO_COUNTS_AS * deviation.numel() ** 0.5
             state["unit"] = deviation.norm().clamp(min=least) / max(layers, 1)
         unit: Tensor = state["unit"]

@@ -44,6 +44,31 @@ def test_no_gradient_is_no_step() -> None:
     assert torch.equal(deviation, torch.zeros(1, 4, 4))
 
 
+@pytest.mark.parametrize("size", [1e-18, 1e-25, 1e-37, 1e-44])
+def test_a_gradient_that_vanished_is_no_step(size: float) -> None:
+    weight = torch.ones(4, 4, requires_grad=True)
+    for descent in (NormalisedDescent, RelativeDescent):
+        optimizer = descent([weight], lr=0.1, momentum=0.9, weight_decay=0)
+        weight.grad = torch.full_like(weight, size)
+        optimizer.step()
+        assert torch.equal(weight, torch.ones(4, 4))
+
+
+@pytest.mark.parametrize("descent", [NormalisedDescent, RelativeDescent])
+def test_a_tensor_without_a_gradient_stays_and_does_not_count(
+    descent: type[NormalisedDescent],
+) -> None:
+    used, unused = torch.ones(2, 2, requires_grad=True), torch.ones(2, 2, requires_grad=True)
+    optimizer = descent([used, unused], lr=0.1, momentum=0, weight_decay=0)
+    used.grad = torch.ones_like(used)
+
+    optimizer.step()
+
+    share = 0.1 * 2 if descent is RelativeDescent else 0.1 / 2
+    assert (1 - used.detach()).norm().item() == pytest.approx(share, rel=1e-4)
+    assert torch.equal(unused, torch.ones(2, 2))
+
+
 def test_weight_decay_draws_the_map_to_the_identity() -> None:
     deviation = torch.ones(1, 4, 4, requires_grad=True)
     optimizer = NormalisedDescent([deviation], lr=0.5, momentum=0.9, weight_decay=0.2)
