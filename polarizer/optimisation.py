@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from polarizer.classifier import Classifier
 from polarizer.config import Optimizer, PurifyConfig, Schedule
 from polarizer.descent import NormalisedDescent, RelativeDescent
-from polarizer.errors import DivergenceError
+from polarizer.errors import ConfigError, DivergenceError
 from polarizer.images import LabelledImages
+from polarizer.listing import some
 from polarizer.losses import Lesson, LossWeights, OuterLoss, outer_loss
 from polarizer.perturbation import TriggerSearch, perturb, runner_up
 from polarizer.progress import Checked, OnProgress, StepDone
@@ -92,7 +93,8 @@ def optimise(
     """Train ``polarizers``, which sit in ``problem.classifier``; returns the number of steps taken.
 
     Ends with those that had the lowest loss on the held-out clean images. Raises
-    :class:`DivergenceError` when a loss is NaN or infinite.
+    :class:`DivergenceError` when a loss is NaN or infinite, and :class:`ConfigError` when the
+    network's answer does not depend on what is trained.
     """
     parameters = list(polarizers.parameters())
     optimizer, schedule = _optimizer(parameters, config)
@@ -103,7 +105,7 @@ def optimise(
         polarizers.train()
         phase = Phase.WARMUP if step <= config.warmup_steps else Phase.TRAINING
         loss = _loss(problem, training, next(batches), phase)
-        torch.autograd.backward(loss.total)
+        _differentiate(loss.total, parameters, config)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
@@ -148,6 +150,18 @@ def _forward(
     ):
         answers = problem.passes(problem.classifier, pixels, labels, problem.search, phase=phase)
     return answers, labels
+
+
+def _differentiate(loss: Tensor, parameters: list[nn.Parameter], config: PurifyConfig) -> None:
+    """Leave the gradient of ``loss`` in the ``parameters``, of which some take part in it."""
+    if loss.requires_grad:
+        torch.autograd.backward(loss)
+    if all(parameter.grad is None for parameter in parameters):
+        named = f"the layers {some(config.layers)}" if config.layers else "what is trained"
+        raise ConfigError(
+            f"the model's answer does not depend on {named}: the network never calls them; "
+            "name layers that it calls, or none"
+        )
 
 
 def _is_check(step: int, config: PurifyConfig) -> bool:

@@ -1,7 +1,8 @@
 """Weights back into the graph that came in: nothing else of the file changes.
 
 But for the published polarizer, which folds into nothing: in evaluation it is one affine map of the
-channels, and becomes a convolution of its own before the layer's node.
+channels, and becomes a convolution of its own before the layer's node, or a product and a sum where
+that is a linear layer.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from polarizer.onnx.reading import unpacked
 from polarizer.onnx.tensors import put
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import ModelProto, NodeProto
 
 _EPSILON = 1e-5  # of the polarizer's BatchNorm
 
@@ -59,27 +60,47 @@ def _behind(place: Place, attached: Collection[str]) -> Place:
 
 
 def _insert(model: ModelProto, output: str, layer: str, tensors: Mapping[str, Tensor]) -> None:
-    """A 1x1 convolution before the node that makes ``output``."""
-    from onnx import helper
-
+    """The polarizer of ``layer`` before the node that makes ``output``."""
     nodes = model.graph.node
     place = next(number for number, node in enumerate(nodes) if output in node.output)
     weight, bias = _affine({key: tensors[f"{layer}.polarizer.{key}"].float() for key in _KEYS})
     prefix = f"{layer}.polarizer"
-    for name, value in ((f"{prefix}.weight", weight), (f"{prefix}.bias", bias)):
-        proto = model.graph.initializer.add(name=name, data_type=1, dims=value.shape, raw_data=b"")
+    spatial = weight.ndim == 4
+    values = {"weight": weight if spatial else weight.t(), "bias": bias}
+    for key, value in values.items():
+        proto = model.graph.initializer.add(data_type=1, dims=value.shape, raw_data=b"")
+        proto.name = f"{prefix}.{key}"
         put(proto, value)
-    polarized = f"{prefix}.output"
-    inputs = [nodes[place].input[0], f"{prefix}.weight", f"{prefix}.bias"]
-    nodes[place].input[0] = polarized
-    nodes.insert(place, helper.make_node("Conv", inputs, [polarized], prefix, kernel_shape=[1, 1]))
+    features = nodes[place].input[0]
+    made = _convolution(prefix, features) if spatial else _product(prefix, features)
+    nodes[place].input[0] = made[-1].output[0]
+    for number, node in enumerate(made):
+        nodes.insert(place + number, node)
+
+
+def _convolution(prefix: str, features: str) -> list[NodeProto]:
+    from onnx import helper
+
+    inputs = [features, f"{prefix}.weight", f"{prefix}.bias"]
+    return [helper.make_node("Conv", inputs, [f"{prefix}.output"], prefix, kernel_shape=[1, 1])]
+
+
+def _product(prefix: str, features: str) -> list[NodeProto]:
+    from onnx import helper
+
+    product, output = f"{prefix}.product", f"{prefix}.output"
+    return [
+        helper.make_node("MatMul", [features, f"{prefix}.weight"], [product], product),
+        helper.make_node("Add", [product, f"{prefix}.bias"], [output], prefix),
+    ]
 
 
 _KEYS = ("0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var")
 
 
 def _affine(its: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Weight (C, C, 1, 1) and bias (C,) of the convolution and the BatchNorm behind it."""
+    """Weight (C, C, 1, 1) or (C, C) and bias (C,) of the map and the BatchNorm behind it."""
     scale = its["1.weight"] / torch.sqrt(its["1.running_var"] + _EPSILON)
     bias = (its["0.bias"] - its["1.running_mean"]) * scale + its["1.bias"]
-    return its["0.weight"] * scale.view(-1, 1, 1, 1), bias
+    weight = its["0.weight"]
+    return weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from polarizer.errors import ConfigError
-from polarizer.npd import attach
+from polarizer.npd import PolarizedLayer, attach
 from tests.polarizer.networks import TinyCnn
 
 
@@ -47,12 +48,35 @@ def test_untrained_it_changes_next_to_nothing_in_evaluation_mode() -> None:
     assert torch.allclose(network(images), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "message"), [("head", "is a Linear"), ("dwon", "down")])
-def test_only_a_convolution_that_is_there_can_be_wrapped(name: str, message: str) -> None:
+def test_before_a_linear_layer_it_is_the_same_map_of_every_position() -> None:
+    generator = torch.Generator().manual_seed(0)
+    layers = nn.Conv2d(6, 4, 1), nn.Linear(6, 4)
+    with torch.no_grad():
+        layers[1].weight.copy_(layers[0].weight.flatten(1))
+        layers[1].bias.copy_(layers[0].bias)
+    on_map, on_tokens = (PolarizedLayer(layer) for layer in layers)
+    state = on_map.polarizer.state_dict()
+    state["0.weight"] += 0.3 * torch.randn(6, 6, 1, 1, generator=generator)
+    on_map.polarizer.load_state_dict(state)
+    state["0.weight"] = state["0.weight"].flatten(1)
+    on_tokens.polarizer.load_state_dict(state)
+    features = torch.randn(5, 6, 3, 2, generator=generator)
+    tokens = features.flatten(2).transpose(1, 2)
+
+    for training in (True, False):
+        expected = on_map.train(training)(features).flatten(2).transpose(1, 2)
+        assert torch.allclose(on_tokens.train(training)(tokens), expected, atol=1e-5)
+    assert torch.allclose(
+        on_tokens.polarizer[1].running_mean, on_map.polarizer[1].running_mean, atol=1e-6
+    )
+    assert on_tokens(tokens[:, 0]).shape == (5, 4)
+
+
+def test_only_a_layer_that_is_there_can_be_wrapped() -> None:
     network = TinyCnn()
     before = list(network.state_dict())
 
-    with pytest.raises(ConfigError, match=message):
-        attach(network, name)
+    with pytest.raises(ConfigError, match="down"):
+        attach(network, "dwon")
 
     assert list(network.state_dict()) == before

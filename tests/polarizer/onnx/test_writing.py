@@ -52,12 +52,15 @@ def test_weights_keep_their_type_and_their_field(tmp_path: Path, kind: int, raw:
     assert exported(through(tmp_path, made)) == made
 
 
-def test_the_published_polarizer_becomes_a_node(tmp_path: Path) -> None:
-    source = loaded(tmp_path, "resnet-dynamo")
+@pytest.mark.parametrize(
+    ("name", "nodes"), [("resnet-dynamo", 1), ("vit-torchscript", 2), ("vit-dynamo", 2)]
+)
+def test_the_published_polarizer_becomes_a_node(tmp_path: Path, name: str, nodes: int) -> None:
+    source = loaded(tmp_path, name)
     done = repaired(source, Method.NPD)
     after = exported(shipped(tmp_path, source, done))
-    before = ModelProto.FromString(content("resnet-dynamo"))
-    assert len(after.graph.node) == len(before.graph.node) + 1
+    before = ModelProto.FromString(content(name))
+    assert len(after.graph.node) == len(before.graph.node) + nodes
     assert len(after.graph.initializer) == len(before.graph.initializer) + 2
     checker.check_model(after)
     batch = noise(3, 3, 32, 32)
