@@ -72,6 +72,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         threads=options.threads,
         settings=dict(options.set),
         share=options.rival_share,
+        timed=options.time_rivals,
         backdoorbench=options.backdoorbench,
         official_full=options.official_full,
         timeout=options.timeout,
@@ -162,6 +163,7 @@ def _options() -> argparse.Namespace:
     add("--set", nargs="+", type=_setting, default=[], metavar="NAME=JSON", help="of our methods")
     add("--rivals", nargs="*", choices=RIVALS, default=list(RIVALS))
     add("--rival-share", type=float, default=1.0, help="part of the published epochs or rounds")
+    add("--time-rivals", action="store_true", help="measure nothing but the time of such a part")
     add("--images", nargs="+", type=int, default=[2500, 500, 250, 100, 50], help="clean images")
     add("--seeds", nargs="+", type=int, default=[0])
     add("--device", default="cpu")

@@ -18,7 +18,8 @@ from benchmarks.defense.rows import NOTHING, Results, Row
 class Plan:
     """What the table compares. ``methods`` are ours; the first is what times are divided by.
 
-    ``repeated`` rivals run with every seed, the others (slow ones) with the first seed only.
+    Rivals do ``share`` of the published work. With ``timed`` those that do only a part of it are
+    not measured: what a tenth of the epochs leaves is not what their authors propose.
     """
 
     data: Path
@@ -30,6 +31,7 @@ class Plan:
     threads: int = 1
     settings: dict[str, Any] = field(default_factory=dict)
     share: float = 1.0
+    timed: bool = False
     backdoorbench: Path | None = None
     official_full: bool = False
     timeout: float | None = None
@@ -40,12 +42,18 @@ class Plan:
         rivals = [name for name in self.rivals if name != "official_npd" or self.backdoorbench]
         return (*self.methods, *rivals)
 
+    def is_only_timed(self, defense: str) -> bool:
+        """Whether one seed is enough, because nothing but the time is measured."""
+        if defense == "official_npd":
+            return not self.official_full
+        return defense in RIVALS and self.timed and self.share < 1
+
 
 def jobs(plan: Plan, folder: Path, available: int) -> Iterator[Job]:
     """The jobs of one model with ``available`` clean images, interleaved.
 
     All defenses take turns on one draw before the next is made, and who begins changes from draw to
-    draw. The official NPD, when it is only timed, runs with the first seed alone.
+    draw. Rivals that are only timed run with the first seed alone.
     """
     yield _job(plan, folder, NOTHING, 0, 0)
     turn = 0
@@ -54,7 +62,7 @@ def jobs(plan: Plan, folder: Path, available: int) -> Iterator[Job]:
             first = turn % len(plan.defenses)
             turn += 1
             for defense in (*plan.defenses[first:], *plan.defenses[:first]):
-                if defense == "official_npd" and not plan.official_full and seed != plan.seeds[0]:
+                if seed != plan.seeds[0] and plan.is_only_timed(defense):
                     continue
                 yield _job(plan, folder, defense, count, seed)
 
@@ -103,6 +111,7 @@ def _job(plan: Plan, folder: Path, defense: str, images: int, seed: int) -> Job:
         threads=plan.threads,
         settings=dict(plan.settings) if ours else {},
         share=1.0 if ours else plan.share,
+        timed=not ours and plan.timed,
         backdoorbench=str(plan.backdoorbench) if plan.backdoorbench else None,
         official_full=plan.official_full,
     )

@@ -38,6 +38,14 @@ def test_a_defense_is_timed_and_measured(defense: str, bench: Backdoored) -> Non
     assert 0 <= done["attack_success"] <= 1
 
 
+def test_a_part_of_a_rival_may_be_timed_without_being_judged(bench: Backdoored) -> None:
+    part = execute(replace(JOB, defense="ft", share=0.02, timed=True), bench)
+    assert part["seconds"] > 0
+    assert "accuracy" not in part
+    ours = execute(replace(JOB, timed=True), bench)
+    assert ours["accuracy"] > 0
+
+
 def test_what_does_not_apply_is_a_problem_not_a_crash(bench: Backdoored, tmp_path: Path) -> None:
     official = replace(JOB, defense="official_npd", backdoorbench=str(tmp_path))
     assert "PreAct-ResNet18" in execute(official, bench)["problem"]

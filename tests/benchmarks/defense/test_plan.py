@@ -59,6 +59,15 @@ def test_a_timing_is_made_once_and_a_full_run_with_every_seed() -> None:
     assert Counter(job.defense for job in jobs(full, Path("m"), 2500))["official_npd"] == 6
 
 
+def test_rivals_that_are_only_timed_run_once_and_ours_with_every_seed() -> None:
+    listed = list(jobs(replace(PLAN, timed=True), Path("m"), 2500))
+    times = Counter(job.defense for job in listed)
+    assert times == {"none": 1, "stage": 6, "ft": 2, "ft_sam": 2, "official_npd": 2}
+    assert {job.defense for job in listed if job.timed} == {"ft", "ft_sam", "official_npd"}
+    whole = Counter(job.defense for job in jobs(replace(PLAN, timed=True, share=1), Path("m"), 500))
+    assert whole["ft"] == 6
+
+
 def test_settings_are_for_ours_and_the_share_for_rivals() -> None:
     for job in jobs(PLAN, Path("m"), 2500):
         ours = job.defense in ("stage", "none")
