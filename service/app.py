@@ -32,6 +32,7 @@ from service.metrics import endpoints as metrics
 from service.metrics.jobs import JobMetrics
 from service.metrics.requests import Measured, RequestMetrics
 from service.metrics.store import StoreMetrics, observed
+from service.metrics.webhooks import WebhookMetrics
 from service.models import endpoints as models
 from service.models import export_endpoints as exports
 from service.names import endpoints as names
@@ -51,6 +52,7 @@ from service.server import is_loopback
 from service.settings import Settings
 from service.storage import open_store
 from service.tracing import Tracing, open_tracing
+from service.tracing.statements import trace_statements
 from service.uploads import endpoints as uploads
 from service.uploads.multipart import endpoints as multipart
 from service.uploads.multipart.completing import Completing
@@ -168,6 +170,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         resources = build(settings, registry)
+        trace_statements(resources.database.engine, tracing)
         app.state.resources = resources
         frequent, rare = housework(resources)
         housekeeper = Housekeeper(
@@ -177,7 +180,7 @@ def _lifespan(
             rare_seconds=SWEEP_SECONDS,
         )
         housekeeper.start()
-        messenger = _messenger(resources)
+        messenger = _messenger(resources, tracing, WebhookMetrics(registry))
         messenger.start()
         leaver = _leaver(resources, asyncio.get_running_loop())
         leaver.start()
@@ -199,9 +202,9 @@ def _lifespan(
     return lifespan
 
 
-def _messenger(resources: Resources) -> Housekeeper:
+def _messenger(resources: Resources, tracing: Tracing, metrics: WebhookMetrics) -> Housekeeper:
     """Webhooks have a thread of their own: a receiver may take its time."""
-    deliverer = Deliverer(resources.settings, resources.database, Sender())
+    deliverer = Deliverer(resources.settings, resources.database, Sender(), tracing, metrics)
     return Housekeeper(
         deliverer.deliver,
         deliverer.sweep,

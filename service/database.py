@@ -14,10 +14,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
+from sqlalchemy.exc import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 from sqlalchemy.orm import Session
 
 from service.errors import UnavailableError
+from service.tracing.spans import span
 
 BUSY_MILLISECONDS = 30_000
 
@@ -46,13 +53,21 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One read transaction."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            span("database.read", failures=SQLAlchemyError, causes=False),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction, committed at the end, rolled back on any exception."""
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with (
+            span("database.write", failures=SQLAlchemyError, causes=False),
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def dispose(self) -> None:

@@ -17,6 +17,7 @@ from service.queue import Queue, broker_queue, create_celery
 from service.settings import Settings
 from service.storage import open_store
 from service.tracing import Tracing, open_tracing
+from service.tracing.statements import trace_statements
 from worker import input_cache
 from worker.input_cache import CachingBlobs
 from worker.leaving import set_when_told
@@ -38,6 +39,7 @@ def run_worker(settings: Settings) -> int:
     tracing, metrics = open_tracing(settings, "worker"), WorkerMetrics(settings.worker_concurrency)
     database = Database(settings.database, answer_seconds=settings.database_timeout_seconds)
     database.require_current_schema()
+    trace_statements(database.engine, tracing)
     celery = create_celery(settings)
     shutdown = threading.Event()
     with (

@@ -15,6 +15,7 @@ from service.database import DATABASE_ERRORS, Database
 from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
 from service.defenses.states import Status
+from service.tracing import unrecorded
 
 log = structlog.get_logger()
 
@@ -103,7 +104,7 @@ class LeaseKeeper:
         pause = min(LONGEST_BETWEEN, self._seconds / 3)
         while not self._left.wait(pause) and time.monotonic() <= self._deadline:
             try:
-                with self._database.write() as session:
+                with unrecorded(), self._database.write() as session:
                     status = lifecycle.renew(session, self._lease, seconds=self._seconds)
             except LostLeaseError:
                 self._told = Stop.LOST_LEASE

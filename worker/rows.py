@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease, LostLeaseError
 from service.defenses.report import Numbers
 from service.defenses.states import Stage
+from service.tracing import unrecorded
 from worker.events import Event, MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
 
 log = structlog.get_logger()
@@ -24,6 +26,8 @@ BETWEEN_PROGRESS = 0.5
 """Seconds between two progress rows."""
 
 MAX_WARNINGS = 50
+MOST_TRACED = 100
+"""Rows of an attempt whose writing stands in its trace."""
 
 BEGINS_AT = {
     Stage.FETCHING: 0.0,
@@ -110,7 +114,7 @@ class EventRows:
         if not self._waiting and not due:
             return
         try:
-            with self._database.write() as session:
+            with self._around(), self._database.write() as session:
                 self._resolve_doubt(session)
                 rows = [*self._waiting, *due]
                 for row in rows:
@@ -124,6 +128,11 @@ class EventRows:
             return
         self._written += len(rows)
         self._waiting.clear()
+
+    def _around(self) -> AbstractContextManager[object]:
+        """The trace holds stages and what was measured, so many rows at most, and no progress."""
+        stays = self._waiting and self._written < MOST_TRACED
+        return nullcontext() if stays else unrecorded()
 
     def _resolve_doubt(self, session: Session) -> None:
         """Forgets what the last try has written after all."""

@@ -16,6 +16,7 @@ from service.tracing.spans import (
     current,
     current_traceparent,
     span,
+    unrecorded,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "current_traceparent",
     "open_tracing",
     "span",
+    "unrecorded",
 ]

@@ -17,6 +17,7 @@ from service.tracing.context import TraceContext
 
 Value = str | int | float | bool
 Attributes = Mapping[str, Value | None]
+Failures = type[BaseException] | tuple[type[BaseException], ...]
 _NONE: Attributes = {}
 
 
@@ -123,6 +124,7 @@ OFF: Tracing = _Off()
 _NOWHERE = _Unrecorded(TraceContext("0" * 32, "0" * 16, sampled=False))
 _nothing: AbstractContextManager[Span] = nullcontext(_NOWHERE)
 _current: ContextVar[Span] = ContextVar("span", default=_NOWHERE)
+_cause: ContextVar[Span] = ContextVar("cause", default=_NOWHERE)
 
 
 def current() -> Span:
@@ -131,33 +133,52 @@ def current() -> Span:
 
 
 def current_traceparent() -> str | None:
-    """To be sent, or kept, with what is caused here; None outside of every trace."""
-    found = _current.get()
+    """To be sent, or kept, with what is caused here; None outside of every trace. A transaction
+    causes nothing: what is written in it is caused by the step around it."""
+    found = _cause.get()
     return None if found is _NOWHERE else found.context.header
 
 
 @contextmanager
-def active(span: Span) -> Iterator[Span]:
-    """Makes it the current one of the block, and ends it. An exception's type becomes its
-    failure."""
+def active(
+    span: Span, *, failures: Failures = BaseException, causes: bool = True
+) -> Iterator[Span]:
+    """Makes it the current one of the block, and ends it. The type of an exception that is one of
+    ``failures`` becomes its failure; others pass through without a trace. ``causes``: whether it is
+    the one that ``current_traceparent`` tells."""
     token = _current.set(span)
+    caused = _cause.set(span) if causes else None
     try:
         yield span
-    except BaseException as error:
+    except failures as error:
         span.fail(type(error).__name__)
         raise
     finally:
+        if caused is not None:
+            _cause.reset(caused)
         _current.reset(token)
         span.end()
 
 
 def span(
-    name: str, attributes: Attributes = _NONE, *, kind: Kind = Kind.INTERNAL
+    name: str,
+    attributes: Attributes = _NONE,
+    *,
+    kind: Kind = Kind.INTERNAL,
+    failures: Failures = BaseException,
+    causes: bool = True,
 ) -> AbstractContextManager[Span]:
-    """A step within the current one, as long as the block."""
+    """A step within the current one, as long as the block; the rest as for ``active``."""
     parent = _current.get()
     if not parent.recording:
         return _nothing
     child = parent.child(name, kind=kind)
     child.set(attributes)
-    return active(child)
+    return active(child, failures=failures, causes=causes)
+
+
+def unrecorded() -> AbstractContextManager[Span]:
+    """Within the block nothing is recorded, and the trace stays known: for what repeats as long as
+    a job takes, and would fill its trace."""
+    found = _current.get()
+    return active(_Unrecorded(found.context)) if found.recording else _nothing

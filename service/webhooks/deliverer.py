@@ -6,12 +6,16 @@ import threading
 import time
 
 import structlog
+from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from structlog.contextvars import bound_contextvars
 
 from service.database import Database
 from service.errors import ServiceError
+from service.metrics.webhooks import DELIVERED, REFUSED, SILENT, UNSETTLED, WebhookMetrics
 from service.settings import Settings
+from service.tracing import OFF, Kind, Span, Tracing, active, span
 from service.webhooks import outbox, secrets, signing
 from service.webhooks.addresses import target
 from service.webhooks.outbox import Taken
@@ -26,10 +30,19 @@ AT_ONCE = 8
 class Deliverer:
     """``deliver`` every second or so, in one thread; ``sweep`` now and then."""
 
-    def __init__(self, settings: Settings, database: Database, sender: Sender) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        sender: Sender,
+        tracing: Tracing = OFF,
+        metrics: WebhookMetrics | None = None,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._sender = sender
+        self._tracing = tracing
+        self._metrics = metrics or WebhookMetrics(CollectorRegistry())
 
     def deliver(self) -> int:
         """Makes an attempt for each message that is due, up to ``AT_ONCE``; returns how many."""
@@ -54,21 +67,43 @@ class Deliverer:
             outbox.forget_old(session)
 
     def _attempt(self, taken: Taken) -> None:
+        """In the trace of the request that made the defense."""
+        root = self._tracing.root("webhook", taken.trace, kind=Kind.INTERNAL)
+        bound = {
+            "job_id": taken.defense_id,
+            "tenant": taken.tenant,
+            "trace_id": root.context.trace_id,
+            "message_id": taken.id,
+        }
+        if taken.request_id:
+            bound["request_id"] = taken.request_id
+        started = time.perf_counter()
+        with bound_contextvars(**bound), self._metrics.running.track_inprogress(), active(root):
+            _describe(root, taken)
+            outcome = self._attempted(taken, root)
+        self._metrics.attempted(outcome, time.perf_counter() - started)
+
+    def _attempted(self, taken: Taken, root: Span) -> str:
+        """How it ended, as metrics name it."""
         try:
             outcome = self._send(taken)
             with self._database.write() as session:
                 state = _settle(session, taken, outcome)
         except (SQLAlchemyError, OSError) as error:  # costs a repetition, no message
-            log.warning("webhook_unsettled", message_id=taken.id, error=type(error).__name__)
-            return
+            root.fail(type(error).__name__)
+            log.warning("webhook_unsettled", error=type(error).__name__)
+            return UNSETTLED
+        root.set({"http.response.status_code": outcome.status, "polarizer.state": state})
+        if not outcome.delivered:
+            root.fail(str(outcome.status or "no_answer"))
         log.info(
             "webhook_attempted",
-            message_id=taken.id,
             attempt=taken.attempt,
             status=outcome.status,
             error=outcome.error,
             state=state,
         )
+        return _named(outcome)
 
     def _send(self, taken: Taken) -> Outcome:
         try:
@@ -79,12 +114,34 @@ class Deliverer:
         if not keys:
             return Outcome(None, "there is no secret to sign with; make one")
         headers = signing.headers(taken.id, int(time.time()), taken.body, keys)
-        return self._sender.post(to, headers, taken.body)
+        with span("webhook.post", kind=Kind.CLIENT) as step:
+            if step.recording:
+                headers |= {"traceparent": step.context.header}
+            return self._sender.post(to, headers, taken.body)
 
     def _keys(self, tenant: str) -> list[bytes]:
         master = secrets.master_key(self._settings)
         with self._database.read() as session:
             return [secrets.derived(master, record) for record in secrets.current(session, tenant)]
+
+
+def _named(outcome: Outcome) -> str:
+    if outcome.delivered:
+        return DELIVERED
+    return SILENT if outcome.status is None else REFUSED
+
+
+def _describe(root: Span, taken: Taken) -> None:
+    """The address is its tenant's and stays out: it may hold a secret."""
+    root.set(
+        {
+            "polarizer.job_id": taken.defense_id,
+            "polarizer.tenant": taken.tenant,
+            "polarizer.request_id": taken.request_id,
+            "polarizer.message_id": taken.id,
+            "polarizer.attempt": taken.attempt,
+        }
+    )
 
 
 def _settle(session: Session, taken: Taken, outcome: Outcome) -> State | None:

@@ -17,6 +17,7 @@ from service.database import now
 from service.defenses.states import Status
 from service.ids import new_id
 from service.records import DefenseRecord, DeliveryRecord
+from service.tracing import TraceContext
 from service.webhooks.schemas import Kind, State
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -33,13 +34,16 @@ KEPT = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Taken:
-    """One attempt's message."""
+    """One attempt's message, and the request that its defense came from."""
 
     id: str
     tenant: str
+    defense_id: str
     url: str
     body: bytes
     attempt: int
+    request_id: str | None
+    trace: TraceContext | None
 
 
 def announce(session: Session, defense_id: str, status: Status) -> None:
@@ -97,7 +101,8 @@ def take(session: Session, *, limit: int) -> list[Taken]:
 
 
 def _take(session: Session, record: DeliveryRecord, moment: datetime) -> Taken | None:
-    body = record.body or _body(session, record)
+    defense = session.get_one(DefenseRecord, record.defense_id)
+    body = record.body or _body(record, defense)
     query = (
         update(DeliveryRecord)
         .where(
@@ -113,18 +118,26 @@ def _take(session: Session, record: DeliveryRecord, moment: datetime) -> Taken |
     attempt = session.scalar(query)
     if attempt is None:
         return None
-    return Taken(record.id, record.tenant, record.url, body.encode(), attempt)
+    return Taken(
+        id=record.id,
+        tenant=record.tenant,
+        defense_id=record.defense_id,
+        url=record.url,
+        body=body.encode(),
+        attempt=attempt,
+        request_id=defense.request_id,
+        trace=TraceContext.parse(defense.traceparent),
+    )
 
 
-def _body(session: Session, record: DeliveryRecord) -> str:
+def _body(record: DeliveryRecord, defense: DefenseRecord) -> str:
     """Made once; the same bytes in every attempt."""
     from service.defenses.schemas import Defense  # which knows webhooks in turn
 
-    defense = Defense.of(session.get_one(DefenseRecord, record.defense_id))
     told = {
         "type": record.type,
         "timestamp": record.created_at.isoformat(),
-        "data": defense.model_dump(mode="json"),
+        "data": Defense.of(defense).model_dump(mode="json"),
     }
     return json.dumps(told, separators=(",", ":"))
 

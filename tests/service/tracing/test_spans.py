@@ -15,6 +15,7 @@ from service.tracing import (
     current,
     current_traceparent,
     span,
+    unrecorded,
 )
 from service.tracing.spans import Attributes
 
@@ -29,13 +30,19 @@ class FakeSpan:
     attributes: dict[str, object] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     ended: bool = False
+    times: tuple[int | None, int | None] = (None, None)
+    """what it was told; None: now"""
     children: list[FakeSpan] = field(default_factory=list)
 
     def child(
         self, name: str, *, kind: Kind = Kind.INTERNAL, start_ns: int | None = None
     ) -> FakeSpan:
-        self.children.append(FakeSpan(name))
+        self.children.append(FakeSpan(name, times=(start_ns, None)))
         return self.children[-1]
+
+    def everything(self) -> list[FakeSpan]:
+        """It, and all below it."""
+        return [self, *(below for child in self.children for below in child.everything())]
 
     def rename(self, name: str) -> None:
         self.name = name
@@ -48,6 +55,29 @@ class FakeSpan:
 
     def end(self, end_ns: int | None = None) -> None:
         self.ended = True
+        self.times = self.times[0], end_ns
+
+
+@dataclass
+class FakeTracing:
+    """Remembers the roots, and whose trace each was in."""
+
+    roots: list[tuple[FakeSpan, TraceContext | None]] = field(default_factory=list)
+
+    def root(
+        self,
+        name: str,
+        parent: TraceContext | None,
+        *,
+        kind: Kind,
+        start_ns: int | None = None,
+    ) -> FakeSpan:
+        made = FakeSpan(name, parent or TraceContext.new(), times=(start_ns, None))
+        self.roots.append((made, parent))
+        return made
+
+    def close(self, seconds: float) -> None:
+        pass
 
 
 def test_outside_of_every_trace_there_is_nothing() -> None:
@@ -99,4 +129,42 @@ def test_an_exception_is_told_by_its_type_in_all_it_passes() -> None:
     assert root.failures == ["LookupError"]
     assert root.children[0].failures == ["LookupError"]
     assert root.children[0].ended
+    assert current_traceparent() is None
+
+
+def test_some_exceptions_are_no_failures() -> None:
+    root = FakeSpan("root")
+    with (
+        pytest.raises(LookupError),
+        active(root, failures=ValueError),
+        span("step", failures=(ValueError, OSError)),
+    ):
+        raise LookupError
+    with pytest.raises(OSError, match="x"), active(root), span("step", failures=OSError):
+        raise OSError("x")
+    first, second = root.children
+    assert (first.failures, second.failures, root.failures) == ([], ["OSError"], ["OSError"])
+    assert first.ended
+
+
+def test_what_repeats_can_be_left_out() -> None:
+    root = FakeSpan("root")
+    with active(root):
+        with unrecorded(), span("step") as step:
+            assert not step.recording
+            assert current_traceparent() == root.context.header
+        assert current() is root
+    assert root.children == []
+    with unrecorded():
+        assert current_traceparent() is None, "there is no trace to leave anything out of"
+
+
+def test_a_step_may_cause_nothing() -> None:
+    root = FakeSpan("root")
+    with active(root), span("transaction", causes=False) as step:
+        assert current() is step
+        assert current_traceparent() == root.context.header
+        with span("inner") as inner:
+            assert current_traceparent() == inner.context.header
+        assert current_traceparent() == root.context.header
     assert current_traceparent() is None

@@ -47,7 +47,7 @@ class Office:
             record = secrets.create(session, TENANT, keep_previous=keep_previous)
             return signing.shown(secrets.derived(master, record))
 
-    def defense(self, url: str, events: tuple[str, ...] = ENDS) -> str:
+    def defense(self, url: str, events: tuple[str, ...] = ENDS, *, trace: str | None = None) -> str:
         """One in the queue, that tells this address."""
         record = DefenseRecord(
             id=new_id("def"),
@@ -56,6 +56,7 @@ class Office:
             | {"target_class": None, "config": {}, "attack_tests": [], "evidence": None},
             webhook_url=url,
             webhook_events=[str(event) for event in events],
+            traceparent=trace,
         )
         with self.resources.database.write() as session:
             lifecycle.add(session, record)

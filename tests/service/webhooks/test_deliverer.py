@@ -5,13 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import update
 from standardwebhooks import WebhookVerificationError
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from service.defenses import lifecycle, repository
+from service.metrics.webhooks import WebhookMetrics
 from service.records import DefenseRecord, DeliveryRecord
+from service.tracing import TraceContext
 from service.webhooks import outbox
+from service.webhooks.deliverer import Deliverer
 from service.webhooks.schemas import Kind, State
+from service.webhooks.sending import Sender
+from tests.service.tracing.test_spans import FakeTracing
 from tests.service.webhooks.conftest import TENANT, Office
 from tests.service.webhooks.receiver import Receiver
 
@@ -208,3 +216,63 @@ def test_settled_messages_are_forgotten_after_a_month(office: Office, receiver: 
     office.deliverer.sweep()
     assert office.rows(old) == []
     assert len(office.rows(new)) == 1
+
+
+def test_an_attempt_stands_in_the_trace_of_the_request_that_made_the_defense(
+    office: Office, receiver: Receiver
+) -> None:
+    trace = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", sampled=True)
+    office.secret()
+    receiver.answers = [500, 200]
+    defense = office.defense(receiver.url, trace=trace.header)
+    office.run(defense)
+    tracing = FakeTracing()
+    resources = office.resources
+    registry = CollectorRegistry()
+    deliverer = Deliverer(
+        resources.settings,
+        resources.database,
+        Sender(seconds=60),
+        tracing,
+        WebhookMetrics(registry),
+    )
+    with capture_logs([merge_contextvars]) as lines:
+        assert deliverer.deliver() == 1
+        office.time_passes()
+        assert deliverer.deliver() == 1
+    (row,) = office.rows(defense)
+    assert [parent for _, parent in tracing.roots] == [trace, trace]
+    failed, delivered = (root for root, _ in tracing.roots)
+    assert (failed.name, failed.failures, delivered.failures) == ("webhook", ["500"], [])
+    about = {
+        "polarizer.job_id": defense,
+        "polarizer.message_id": row.id,
+        "polarizer.attempt": 2,
+        "polarizer.state": State.DELIVERED,
+        "http.response.status_code": 200,
+    }
+    assert about.items() <= delivered.attributes.items()
+    posts = [span for span in delivered.everything() if span.name == "webhook.post"]
+    assert [span.name for span in delivered.children] == [
+        *("database.read", "webhook.post", "database.write")
+    ]
+    headers, _ = receiver.received[-1]
+    assert headers["traceparent"] == posts[0].context.header
+    assert receiver.host not in repr(delivered), "an address may hold a secret"
+    ids = {"job_id": defense, "trace_id": trace.trace_id, "message_id": row.id, "tenant": TENANT}
+    for outcome, count in {"delivered": 1, "refused": 1, "silent": 0}.items():
+        labels = {"outcome": outcome}
+        found = registry.get_sample_value("polarizer_webhook_attempts_total", labels)
+        assert found == count, outcome
+    assert registry.get_sample_value("polarizer_webhook_seconds_count") == 2
+    assert registry.get_sample_value("polarizer_webhook_attempts_running") == 0
+    attempted = [line for line in lines if line["event"] == "webhook_attempted"]
+    assert len(attempted) == 2
+    assert all(ids.items() <= line.items() for line in attempted)
+
+
+def test_what_nobody_records_tells_its_receiver_nothing(office: Office, receiver: Receiver) -> None:
+    office.secret()
+    office.run(office.defense(receiver.url))
+    office.deliverer.deliver()
+    assert "traceparent" not in receiver.received[0][0]
