@@ -11,7 +11,9 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.errors import LostBlobError
+from service.metrics.parts import ObservedParts
 from service.storage import Store
+from service.storage.base import Parts
 from service.tracing import Kind, Span, active, current
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -54,7 +56,8 @@ class StoreMetrics:
 
 
 def observed(store: Store, metrics: StoreMetrics) -> Store:
-    """The same store; what it puts, reads and deletes is counted and stands in traces."""
+    """The same store; what it puts, reads and deletes, whole or in parts, is counted and stands in
+    traces."""
     return cast("Store", _Observed(store, metrics))
 
 
@@ -62,6 +65,10 @@ class _Observed:
     def __init__(self, store: Store, metrics: StoreMetrics) -> None:
         self._store = store
         self._metrics = metrics
+
+    @property
+    def parts(self) -> Parts:
+        return ObservedParts(self._store.parts, self._call)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a store can do
         return getattr(self._store, name)
@@ -89,12 +96,14 @@ class _Observed:
             call.nbytes = path.stat().st_size
             put(key, path)
 
-    def _call(self, operation: str) -> _Call:
+    def _call(self, operation: str) -> Call:
         span = current().child(f"store.{operation}", kind=Kind.CLIENT)
-        return _Call(self._metrics, operation, span)
+        return Call(self._metrics, operation, span)
 
 
-class _Call:
+class Call:
+    """One that has begun; ``nbytes`` is what it has stored or read so far."""
+
     def __init__(self, metrics: StoreMetrics, operation: str, span: Span) -> None:
         self._metrics = metrics
         self._operation = operation
@@ -121,20 +130,26 @@ class _Call:
             self._metrics.ended(self._operation, outcome, seconds, self.nbytes)
             self.span.set({"polarizer.bytes": self.nbytes})
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Counted, with a span that is never the current one: whoever reads what comes may do so
+        in several contexts."""
+        try:
+            with self.counted():
+                yield
+        except BaseException as error:
+            if not isinstance(error, GeneratorExit):
+                self.span.fail(type(error).__name__)
+            raise
+        finally:
+            self.span.end()
 
-def _chunks(call: _Call, store: Store, key: str) -> Iterator[bytes]:
-    """First nothing, once the store has begun to answer. The span is never the current one: whoever
-    reads may do so in several contexts."""
-    try:
-        with call.counted():
-            chunks = store.read(key)
-            yield b""
-            for chunk in chunks:
-                call.nbytes += len(chunk)
-                yield chunk
-    except BaseException as error:
-        if not isinstance(error, GeneratorExit):
-            call.span.fail(type(error).__name__)
-        raise
-    finally:
-        call.span.end()
+
+def _chunks(call: Call, store: Store, key: str) -> Iterator[bytes]:
+    """First nothing, once the store has begun to answer."""
+    with call.aside():
+        chunks = store.read(key)
+        yield b""
+        for chunk in chunks:
+            call.nbytes += len(chunk)
+            yield chunk

@@ -14,6 +14,7 @@ from service.access.guard import Guarded
 from service.pagination import After, Limit, Page
 from service.problems import responses
 from service.resources import Resources, ResourcesDep, TenantDep
+from service.tracing import span
 from service.uploads import repository
 from service.uploads.digests import promised_digest, require_equal
 from service.uploads.filenames import shown_name
@@ -54,9 +55,10 @@ async def create_upload(
         await to_thread.run_sync(_require_room, resources, tenant, declared)
     spool = SpoolFile(resources.settings.spool_dir, limit=limit, what="the upload")
     async with spool:
-        async for chunk in request.stream():
-            await spool.write(chunk)
-        spooled = await spool.finish()
+        with span("receive"):
+            async for chunk in request.stream():
+                await spool.write(chunk)
+            spooled = await spool.finish()
         require_equal(promised, spooled.sha256)
         upload = await to_thread.run_sync(_keep, resources, tenant, spooled, shown_name(filename))
     response.headers["Location"] = f"/v1/uploads/{upload.id}"

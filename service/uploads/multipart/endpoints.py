@@ -11,6 +11,7 @@ from service.access.guard import Guarded
 from service.pagination import After, Limit, Page
 from service.problems import responses
 from service.resources import ResourcesDep, TenantDep
+from service.tracing import current, span
 from service.uploads.digests import promised_digest, require_equal
 from service.uploads.multipart import repository
 from service.uploads.multipart.plan import MOST_PARTS
@@ -43,6 +44,7 @@ def begin_multipart(
 ) -> Multipart:
     """Begins an upload in parts. Its whole size counts as stored until it ends."""
     record = resources.multiparts.begin(tenant, wanted)
+    current().set({"polarizer.multipart_id": record.id})
     response.headers["Location"] = f"/v1/multipart-uploads/{record.id}"
     return Multipart.of(record, links=resources.receiving.links)
 
@@ -111,12 +113,14 @@ async def put_part(
     """Takes one part as the raw body, in constant memory; again, in place of the earlier one."""
     promised = promised_digest(sha256, content_digest)
     receiving = resources.receiving
+    current().set({"polarizer.multipart_id": multipart_id, "polarizer.part": number})
     limit = await to_thread.run_sync(receiving.length_of, tenant, multipart_id, number)
     spool = SpoolFile(resources.settings.spool_dir, limit=limit, what=f"part {number}")
     async with spool:
-        async for chunk in request.stream():
-            await spool.write(chunk)
-        spooled = await spool.finish()
+        with span("receive"):
+            async for chunk in request.stream():
+                await spool.write(chunk)
+            spooled = await spool.finish()
         require_equal(promised, spooled.sha256)
         part = await to_thread.run_sync(receiving.keep, tenant, multipart_id, number, spooled)
     return Part.of(part)
@@ -136,6 +140,7 @@ def complete_multipart(
 ) -> Upload:
     """Makes the parts an upload, once their bytes together have the digest that was promised.
     Asked again, the answer is the same upload."""
+    current().set({"polarizer.multipart_id": multipart_id})
     upload = Upload.of(resources.completing.complete(tenant, multipart_id))
     response.headers["Location"] = f"/v1/uploads/{upload.id}"
     return upload
@@ -144,4 +149,5 @@ def complete_multipart(
 @router.delete("/{multipart_id}", status_code=204, responses=responses(404, 409))
 def abort_multipart(multipart_id: str, resources: ResourcesDep, tenant: TenantDep) -> None:
     """Gives it up and frees what came; again, nothing happens."""
+    current().set({"polarizer.multipart_id": multipart_id})
     resources.multiparts.abort(tenant, multipart_id)

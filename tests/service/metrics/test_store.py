@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from service.errors import LostBlobError, UnavailableError
 from service.metrics.store import StoreMetrics, observed
 from service.storage import Store
+from service.storage.base import StoredPart
 from service.storage.local import LocalStore
 from service.tracing import active, span
 from tests.service.tracing.test_spans import FakeSpan
@@ -108,3 +109,52 @@ def test_spans_are_children_and_tell_failures(
     assert all(one.ended for one in (put, read, failed))
     assert (read.failures, failed.failures) == ([], ["UnavailableError"])
     assert put.attributes == read.attributes == {"polarizer.bytes": 3_000_000}
+
+
+def test_parts_are_counted_and_told_too(
+    store: Store, file: Path, registry: CollectorRegistry
+) -> None:
+    root = FakeSpan("root")
+    with active(root):
+        handle = store.parts.begin("a/key")
+        tag = store.parts.put("a/key", handle, number=1, offset=0, path=file)
+        store.parts.join("a/key", handle, {1: tag})
+        assert not store.parts.abandon("a/key", handle)
+        with pytest.raises(LostBlobError):
+            store.parts.put("a/key", handle, number=2, offset=3_000_000, path=file)
+    operations = ["begin-parts", "put-part", "join-parts", "abandon-parts", "put-part"]
+    assert [span.name for span in root.children] == [f"store.{name}" for name in operations]
+    assert all(span.ended for span in root.children)
+    assert root.children[1].attributes == {"polarizer.bytes": 3_000_000}
+    assert root.children[-1].failures == ["LostBlobError"]
+    assert value(registry, "operations_total", operation="put-part", outcome="ok") == 1
+    assert value(registry, "operations_total", operation="put-part", outcome="missing") == 1
+    assert value(registry, "bytes_total", operation="put-part") == 3_000_000
+    assert value(registry, "operations_running") == 0
+
+
+class LinkedParts:
+    """Of a store that knows which parts it has."""
+
+    least, gives_links, tags_bind = 1, True, True
+
+    def stored(self, key: str, handle: str) -> Iterator[StoredPart]:
+        yield StoredPart(1, 5, "tag")
+        raise UnavailableError(f"{key} {handle} broke")
+
+
+class LinkedStore:
+    parts = LinkedParts()
+
+
+def test_parts_are_listed_as_they_are_asked_for(registry: CollectorRegistry) -> None:
+    store = observed(LinkedStore(), StoreMetrics(registry))  # type: ignore[arg-type]
+    assert (store.parts.least, store.parts.gives_links, store.parts.tags_bind) == (1, True, True)
+    root = FakeSpan("root")
+    with active(root):
+        found = store.parts.stored("a/key", "handle")
+        assert next(found).tag == "tag"
+        with pytest.raises(UnavailableError):
+            next(found)
+    assert [span.failures for span in root.children] == [["UnavailableError"]]
+    assert value(registry, "operations_total", operation="list-parts", outcome="failed") == 1
