@@ -29,6 +29,7 @@ from service.inference.messages import (
 from service.inference.process import spawn
 from service.inference.ranking import is_finite
 from service.inference.rows import Answer, Images, Rows
+from service.inference.tracing import traced_question
 from service.settings import Settings
 
 ARENA_BYTES = 2 * MOST_BYTES
@@ -184,7 +185,10 @@ def _put(
         raise BusyError("no memory is left for more requests", retry_after=RETRY_SECONDS)
     _fill(block, job, sizes)
     question = _question(number, model, job, sizes, seconds, block.begin, block.begin + length)
-    return connection.ask(question, block)
+    trace, on_steps = traced_question()
+    if trace is not None:
+        question = question.model_copy(update={"trace": trace})
+    return connection.ask(question, block, on_steps)
 
 
 def _question(

@@ -9,7 +9,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -31,7 +31,9 @@ from service.inference.messages import (
     Notice,
     Question,
     Ready,
+    Traced,
 )
+from service.inference.tracing import OnSteps
 
 log = structlog.get_logger()
 
@@ -58,6 +60,7 @@ class _Owed:
     question: Question
     block: Block
     outcome: Outcome
+    on_steps: OnSteps | None
 
 
 class Connection:
@@ -111,14 +114,15 @@ class Connection:
         """A number for the next request."""
         return next(self._numbers)
 
-    def ask(self, question: Question, block: Block) -> Outcome:
+    def ask(self, question: Question, block: Block, on_steps: OnSteps | None = None) -> Outcome:
         """Sends the request, whose input is in ``block`` already; the block is freed at its end.
-        The outcome raises EngineLostError when the engine ends first."""
+        ``on_steps`` hears of a traced one what it went through. The outcome raises EngineLostError
+        when the engine ends first."""
         outcome: Outcome = self._loop.create_future()
         if self.lost:
             outcome.set_exception(EngineLostError())
             return outcome
-        self._owed[question.id] = _Owed(question, block, outcome)
+        self._owed[question.id] = _Owed(question, block, outcome, on_steps)
         self._send(question)
         return outcome
 
@@ -168,16 +172,25 @@ class Connection:
         except ConnectionError:
             return b""
 
-    def _take(self, message: Ready | Notice | Last) -> None:
+    def _take(self, message: Ready | Notice | Traced | Last) -> None:
         match message:
             case Ready():
                 log.info("engine_ready", pid=self.pid, device=message.device)
             case Loaded() | Evicted() | Computed():
                 self._on_notice(message)
+            case Traced():
+                self._tell(message)
             case Answer() | Failure() | Dropped():
                 owed = self._owed.pop(message.id, None)
                 if owed is not None:
                     _settle(owed, message)
+
+    def _tell(self, traced: Traced) -> None:
+        """Once a question, and only where somebody waits for its answer."""
+        owed = self._owed.get(traced.id)
+        if owed is not None and owed.on_steps is not None and not owed.outcome.done():
+            self._owed[traced.id] = replace(owed, on_steps=None)
+            owed.on_steps(traced.steps)
 
     # The end
 

@@ -22,6 +22,9 @@ Ranked = tuple[Annotated[int, Field(ge=0)], Annotated[FiniteFloat, Field(ge=0, l
 Ranking = tuple[Ranked, ...]
 """The classes of one image, most probable first: ``(index of the logit, probability)``."""
 
+MOST_STEPS = 64
+"""Of one request."""
+
 NOTES = "notes"
 """The folder in the cache that the engine may write in."""
 
@@ -59,6 +62,10 @@ class _Question(_Message):
     input: InputSpec
     classes: Annotated[int, Field(ge=1)]
     seconds: Annotated[Seconds, Field(description="after which nobody waits any more")]
+    trace: Annotated[
+        str | None,
+        Field(max_length=64, description="traceparent of who asks, if its trace is recorded"),
+    ] = None
     begin: Annotated[Count, Field(description="where the input lies, bytes from the start")]
     answer: Annotated[Count, Field(description="where the answer goes")]
 
@@ -162,6 +169,36 @@ class Computed(_Message):
     alarms: Count
 
 
+class StepName(StrEnum):
+    """What a request goes through in the engine."""
+
+    DECODE = "decode"
+    WAIT = "wait"
+    LOAD = "load"
+    BATCH = "batch"
+    MODEL = "model"
+
+
+class Step(_Message):
+    """Times are seconds since 1970. Of a batch and of the model in it, ``batch`` is its number, and
+    ``rows`` are all that were computed together."""
+
+    name: StepName
+    began: Seconds
+    ended: Seconds
+    batch: Count = 0
+    rows: Count = 0
+    backend: Annotated[str, Field(max_length=32)] = ""
+
+
+class Traced(_Message):
+    """What a question with a ``trace`` went through; sent once, right before what ends it."""
+
+    kind: Literal["traced"] = "traced"
+    id: int
+    steps: Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS)]
+
+
 class Answer(_Message):
     """The answer lies in memory. ``queued``: seconds from the question to its first batch."""
 
@@ -194,8 +231,9 @@ Notice = Loaded | Evicted | Computed
 
 ToEngine = Annotated[Predict | Infer | Cancel | Forget, Field(discriminator="kind")]
 FromEngine = Annotated[
-    Ready | Loaded | Evicted | Computed | Answer | Failure | Dropped, Field(discriminator="kind")
+    Ready | Loaded | Evicted | Computed | Traced | Answer | Failure | Dropped,
+    Field(discriminator="kind"),
 ]
 
 TO_ENGINE: TypeAdapter[Predict | Infer | Cancel | Forget] = TypeAdapter(ToEngine)
-FROM_ENGINE: TypeAdapter[Ready | Notice | Last] = TypeAdapter(FromEngine)
+FROM_ENGINE: TypeAdapter[Ready | Notice | Traced | Last] = TypeAdapter(FromEngine)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from service.inference.engine.memory import Memory
+from service.inference.engine.steps import Steps
 from service.inference.messages import Answer, Cause, Dropped, Failure, Infer, Last, Question
 
 
@@ -69,6 +70,8 @@ class Request:
 
     def __init__(self, question: Question, memory: Memory, send: Callable[[Last], None]) -> None:
         self.question = question
+        self.steps = Steps() if question.trace else None
+        """what a trace is told of it"""
         self._memory = memory
         self._send = send
         self._lock = threading.Lock()

@@ -11,6 +11,7 @@ every row gets its turn.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,7 +214,7 @@ class Scheduler(Generic[S]):
     # In the thread of one load
 
     def _run_load(self, network: Network) -> None:
-        key = network.key
+        key, began = network.key, time.time()
         try:
             served = self._load(network)
         except Exception as error:  # noqa: BLE001 - hostile file; those who wait for it are told
@@ -223,6 +224,9 @@ class Scheduler(Generic[S]):
             self._blame(error, {piece.request for piece in pieces})
             return
         with self._changed:
+            for request in self._waiting.requests(key):
+                if request.steps is not None:
+                    request.steps.loaded(began)
             is_wanted = key in self._waiting or key not in self._forgotten
             self._end_load(key)
             if is_wanted:

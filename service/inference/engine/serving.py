@@ -30,6 +30,7 @@ from service.inference.engine.memory import Memory
 from service.inference.engine.requests import Logits, Piece, Request
 from service.inference.engine.scheduling import Batch, Room, Scheduler
 from service.inference.engine.served import ServedModel
+from service.inference.engine.steps import Computing
 from service.inference.engine.tidying import Tidier
 from service.inference.messages import (
     TO_ENGINE,
@@ -42,13 +43,15 @@ from service.inference.messages import (
     Predict,
     Question,
     Ready,
+    Traced,
 )
 
 DECODERS = min(4, os.cpu_count() or 1)
 
 Encoded = tuple[Request, int, int, int]
 """an image of a request: which, where it begins, its size"""
-Assembled = tuple[Batch[ServedModel], Tensor]
+Assembled = tuple[Batch[ServedModel], Tensor, float]
+"""and when it was begun, seconds since 1970"""
 
 
 class Engine:
@@ -71,6 +74,7 @@ class Engine:
         self._assembled: queue.SimpleQueue[Assembled] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[BaseModel] = queue.SimpleQueue()
         self._requests: dict[int, Request] = {}
+        self._numbers = itertools.count(1)  # of batches
 
     def serve(self) -> None:
         """Returns at the end of the socket."""
@@ -120,7 +124,10 @@ class Engine:
             request, image, begin, size = self._encoded.get()
             if request.hold():
                 with blaming([request], image):
+                    began = time.time()
                     pixels = decode(request.encoded(begin, size), request.question.input)
+                    if request.steps is not None:
+                        request.steps.decoded(began)
                     self._scheduler.put(Piece(request, image, pixels[None], is_ours=True))
                 request.let_go()
             del request
@@ -128,8 +135,9 @@ class Engine:
     def _assemble(self) -> None:
         while True:
             batch = self._scheduler.take()
+            began = time.time()
             try:
-                self._assembled.put((batch, assemble(batch.pieces)))
+                self._assembled.put((batch, assemble(batch.pieces), began))
             except (RuntimeError, MemoryError) as error:  # no memory left, in all likelihood
                 blame(error, {piece.request for piece in batch.pieces})
                 self._let_go(batch)
@@ -137,14 +145,14 @@ class Engine:
 
     def _compute(self) -> None:
         while True:
-            batch, pixels = self._assembled.get()
+            batch, pixels, began = self._assembled.get()
             with blaming({piece.request for piece in batch.pieces}):
-                found = self._computed(batch, pixels)
+                found = self._computed(batch, pixels, began)
                 _answer(batch.pieces, found)
             self._let_go(batch)
             del batch, pixels  # so that a model that leaves is freed
 
-    def _computed(self, batch: Batch[ServedModel], pixels: Tensor) -> Logits:
+    def _computed(self, batch: Batch[ServedModel], pixels: Tensor, began: float) -> Logits:
         classes = batch.pieces[0].request.question.classes
         if not batch.rows:
             return Logits(torch.empty(0, classes), torch.empty(0, classes), torch.empty(0))
@@ -158,7 +166,18 @@ class Engine:
         model = batch.key.partition("+")[0]
         seconds = time.monotonic() - started
         self._send(Computed(model=model, rows=batch.rows, seconds=seconds, alarms=alarms))
+        self._trace(batch, began, seconds)
         return found
+
+    def _trace(self, batch: Batch[ServedModel], began: float, seconds: float) -> None:
+        """To those of its requests that are traced; ``seconds`` are the model's."""
+        number = next(self._numbers)
+        traced = {piece.request.steps for piece in batch.pieces if piece.request.steps}
+        if traced:
+            now, backend = time.time(), batch.served.backend.name
+            computing = Computing(number, batch.rows, backend, began, now - seconds, now)
+            for steps in traced:
+                steps.computed(computing)
 
     def _let_go(self, batch: Batch[ServedModel]) -> None:
         self._scheduler.done(batch)
@@ -177,7 +196,9 @@ class Engine:
     # Sending
 
     def _finish(self, message: Last) -> None:
-        self._requests.pop(message.id, None)
+        request = self._requests.pop(message.id, None)
+        if request is not None and request.steps is not None:
+            self._send(Traced(id=message.id, steps=request.steps.told()))
         self._send(message)
 
     def _left(self, key: str, made_room: bool) -> None:

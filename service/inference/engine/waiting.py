@@ -38,6 +38,10 @@ class Waiting:
     def first(self, key: str) -> Piece:
         return self._queues[key][0][1]
 
+    def requests(self, key: str) -> set[Request]:
+        """Those whose rows wait for this model."""
+        return {piece.request for _, piece in self._queues.get(key, ())}
+
     def pop(self, key: str, most: int | None = None) -> list[Piece]:
         """The oldest rows of a model, all of them unless ``most`` is given; they wait no more."""
         queue = self._queues.get(key, deque())

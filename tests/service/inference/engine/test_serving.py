@@ -36,6 +36,8 @@ from service.inference.messages import (
     Notice,
     Predict,
     Ready,
+    StepName,
+    Traced,
 )
 from tests.service.inference.artefacts import (
     SIZE,
@@ -78,10 +80,10 @@ class Line:
             "answer": answer // 64 * 64,
         }
 
-    def ask(self, number: int, *images: bytes) -> None:
+    def ask(self, number: int, *images: bytes, trace: str | None = None) -> None:
         sizes = tuple(map(len, images))
         question = self._question(number, b"".join(images))
-        self.send(Predict.model_validate({**question, "sizes": sizes}))
+        self.send(Predict.model_validate({**question, "sizes": sizes, "trace": trace}))
 
     def infer(self, number: int, pixels: Tensor) -> None:
         question = self._question(number, pixels.numpy().tobytes())
@@ -132,6 +134,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
 
 IMAGES = random_images(3, seed=0)
 IMAGE = encoded(IMAGES[0])
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def expected(line: Line, pixels: Tensor) -> Tensor:
@@ -209,3 +212,20 @@ def test_memory_has_an_end() -> None:
     with pytest.raises(ValueError, match="buffer"):
         Memory(descriptor, mmap.PAGESIZE).tensor(0, torch.float32, (mmap.PAGESIZE,))
     os.close(descriptor)
+
+
+def test_a_traced_question_hears_its_steps_right_before_its_end(line: Line) -> None:
+    line.ask(1, *map(encoded, IMAGES), trace=TRACE)
+    line.gate.set()
+    traced = line.hear()
+    assert isinstance(traced, Traced)
+    assert isinstance(line.hear(), Answer)
+    named = {step.name: step for step in traced.steps}
+    assert named.keys() == {*StepName}, "the model was loaded for it"
+    assert named[StepName.MODEL].backend == "eager"
+    assert named[StepName.BATCH].began <= named[StepName.MODEL].began
+    line.ask(2, b"no image", trace=TRACE)
+    assert line.hear() == Traced(id=2, steps=())
+    assert isinstance(line.hear(), Failure)
+    line.ask(3, IMAGE)
+    assert isinstance(line.hear(), Answer), "of what is not traced nothing is told"
