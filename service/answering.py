@@ -4,10 +4,14 @@ The server ends what takes too long: a statement, a wait for a lock, and a trans
 was stopped in the middle of it, which would keep its locks as long as it sleeps. A server that
 is stopped or cut off cannot do that, so this side gives up too: ``BoundedConnection`` closes itself
 when an answer does not come, and SQLAlchemy takes it for what it is, a lost connection.
+
+A connection out of the pool may have been lost while it lay there. To ask the server first would
+cost every transaction an exchange; the socket tells the same, unless nobody has used it for long.
 """
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
@@ -19,6 +23,8 @@ from sqlalchemy import Engine, create_engine, event
 CONNECT_SECONDS = 5
 LATER = 5.0
 """Seconds that the server has for saying itself that something took too long."""
+FRESH = 10.0
+"""Seconds for which a socket that tells nothing is believed; no router forgets it sooner."""
 
 T = TypeVar("T")
 
@@ -27,10 +33,22 @@ class BoundedConnection(psycopg.Connection[Any]):
     """Raises OperationalError, and is closed, when one exchange takes ``answer_seconds``."""
 
     answer_seconds = 60.0
+    _heard_at = -FRESH
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **more: Any) -> T:  # noqa: ANN401
         deadline = time.monotonic() + self.answer_seconds
-        return super().wait(_until(deadline, gen, self.pgconn.finish), *args, **more)
+        answer = super().wait(_until(deadline, gen, self.pgconn.finish), *args, **more)
+        self._heard_at = time.monotonic()
+        return answer
+
+    def seems_well(self) -> bool:
+        """Without an exchange: the server answered lately, and nothing has come since. A server
+        that ends says so to its clients; of one that died, its kernel does."""
+        if self.closed or time.monotonic() - self._heard_at > FRESH:
+            return False
+        poll = select.poll()
+        poll.register(self.pgconn.socket, select.POLLIN)
+        return not poll.poll(0)
 
 
 def _until(
@@ -81,5 +99,12 @@ def engine(url: str, answer_seconds: float | None) -> Engine:
             _dialect: object, _record: object, given: Sequence[Any], named: dict[str, Any]
         ) -> BoundedConnection:
             return bounded.connect(*given, **named)
+
+        ask = found.dialect.do_ping
+
+        def ping(connection: Any) -> bool:  # noqa: ANN401 - as SQLAlchemy has it
+            return connection.seems_well() or ask(connection)
+
+        found.dialect.do_ping = ping  # type: ignore[method-assign]
 
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -15,6 +17,7 @@ from tests.servers import PostgresServer
 from tests.waiting import wait_until
 
 SECONDS = 0.6
+INCREMENT = "UPDATE rows SET number = number + 1"
 
 
 @pytest.fixture
@@ -29,9 +32,32 @@ def table(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     database.dispose()
 
 
+@pytest.fixture
+def patient(table: Database, postgres_url: str) -> Iterator[Database]:
+    """The same, where answers may take a minute; a connection lies in its pool."""
+    database = Database(postgres_url, answer_seconds=60)
+    take(database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def asked(patient: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that the server gets from now on, whoever makes them; no BEGIN, no COMMIT."""
+    seen: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def watched(self: psycopg.Cursor, query: str, *args: Any, **more: Any) -> psycopg.Cursor:
+        seen.append(query)
+        return execute(self, query, *args, **more)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", watched)
+    return seen
+
+
 def take(database: Database) -> None:
     with database.write() as session:
-        session.execute(text("UPDATE rows SET number = number + 1"))
+        session.execute(text(INCREMENT))
 
 
 @contextmanager
@@ -89,6 +115,46 @@ def test_a_lock_of_somebody_who_was_stopped(table: Database, postgres_url: str) 
     asleep.dispose()
     with table.read() as session:
         assert session.scalar(text("SELECT number FROM rows")) == 2
+
+
+def test_a_connection_that_was_just_used_is_not_asked_for(
+    patient: Database, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.answering.FRESH", 3600.0)
+    for _ in range(3):
+        take(patient)
+    assert asked == 3 * [INCREMENT]
+
+
+def test_one_that_lay_for_long_is_asked_for(
+    patient: Database, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.answering.FRESH", -1.0)
+    take(patient)
+    assert len(asked) == 2
+    assert asked[1] == INCREMENT
+
+
+def test_connections_that_the_server_has_ended_are_not_used(
+    patient: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.answering.FRESH", 3600.0)
+    with patient.engine.connect() as one, patient.engine.connect() as other:
+        pids = [held.scalar(text("SELECT pg_backend_pid()")) for held in (one, other)]
+    operator = Database(postgres_url)
+    with operator.read() as session:
+        for pid in pids:
+            session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    wait_until(lambda: gone(operator, pids))
+    operator.dispose()
+    take(patient)
+    take(patient)
+
+
+def gone(operator: Database, pids: list[int]) -> bool:
+    with operator.read() as session:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+        return session.scalar(query, {"pids": pids}) == 0
 
 
 def taken(database: Database) -> bool:
