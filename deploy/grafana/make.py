@@ -117,6 +117,31 @@ STORE = [
         [("sum by (job) (polarizer_store_operations_running)", "{{job}}")],
     ),
 ]
+WEBHOOKS = [
+    Chart("Latency", "s", quantiles("polarizer_webhook_seconds")),
+    Chart("Traffic", "ops", rate("polarizer_webhook_attempts_total", "outcome")),
+    Chart(
+        "Errors",
+        "ops",
+        rate("polarizer_webhook_attempts_total", "outcome", '{outcome!="delivered"}'),
+        "silent: no answer, or no way there",
+    ),
+    Chart(
+        "Saturation: attempts that run",
+        "short",
+        [("sum by (instance) (polarizer_webhook_attempts_running)", "{{instance}}")],
+        "eight at a time in each process",
+    ),
+]
+RETENTION = [
+    Chart("Removed because it was old", "ops", rate("polarizer_retention_removed_total", "kind")),
+    Chart(
+        "Clock trouble",
+        "short",
+        [("max by (instance) (polarizer_retention_clock_trouble)", "{{instance}}")],
+        "1: nothing is removed, because the clock cannot be believed",
+    ),
+]
 QUEUE = [
     Chart(
         "Jobs that have not ended",
@@ -215,7 +240,14 @@ MEMORY = [
 DASHBOARDS: dict[str, tuple[str, dict[str, list[Chart]]]] = {
     "service": (
         "Neural Polarizer: the service",
-        {"API": API, "Inference engine": ENGINE, "Workers": WORKER, "Object store": STORE},
+        {
+            "API": API,
+            "Inference engine": ENGINE,
+            "Workers": WORKER,
+            "Object store": STORE,
+            "Webhooks": WEBHOOKS,
+            "Retention": RETENTION,
+        },
     ),
     "jobs": (
         "Neural Polarizer: jobs",
