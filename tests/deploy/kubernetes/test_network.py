@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.kubernetes import helm
+from deploy.kubernetes.kustomize import key
 from tests.deploy.kubernetes.reading import (
+    HERE,
     PROFILES,
     ROOT,
     Manifests,
@@ -90,6 +93,24 @@ def test_webhooks_go_to_public_addresses(manifests: Manifests) -> None:
     for address in ("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1"):
         assert any(ipaddress.ip_address(address) in network for network in closed)
     assert not any(ipaddress.ip_address("93.184.216.34") in network for network in closed)
+
+
+@pytest.mark.skipif(not helm.is_here(), reason="helm-python-sdk is not installed")
+def test_a_collector_of_traces_is_told_and_reached_where_there_is_one() -> None:
+    endpoint, port = "http://collector.monitoring:4318", 4318
+    found = helm.template(HERE / "chart", values={"traces": {"endpoint": endpoint}})
+    manifests = {key(document): document for document in found}
+    told = manifests["ConfigMap", "polarizer-settings"]["data"]
+    assert told["POLARIZER_TRACES_ENDPOINT"] == endpoint
+    names = {"api": "polarizer-api", "engine": "polarizer-engine"}
+    for name, pod in pods(manifests).items():
+        (container,) = pod["spec"]["containers"]
+        if "envFrom" in container and labels(pod).get("polarizer/room") != "command":
+            assert port in ways_out(manifests, pod), name
+        else:
+            assert port not in ways_out(manifests, pod), "it makes no traces"
+        given = {entry["name"]: entry.get("value") for entry in container["env"]}
+        assert given.get("OTEL_SERVICE_NAME") == names.get(container["name"])
 
 
 def test_what_watches_the_service_finds_its_pods_and_their_ports() -> None:

@@ -49,6 +49,10 @@ spec:
               value: {{ .values.shutdownSeconds | quote }}
             - name: POLARIZER_DEVICE
               value: {{ ternary "cuda" "cpu" .values.gpu }}
+            {{- if $root.Values.traces.endpoint }}
+            - name: OTEL_SERVICE_NAME
+              value: polarizer-{{ .component }}
+            {{- end }}
             {{- with .values.modelBytes }}
             - name: POLARIZER_ENGINE_MODEL_BYTES
               value: {{ . | int64 | quote }}
