@@ -22,8 +22,10 @@ from service.queue import Queue, create_celery
 from service.settings import Settings
 from service.storage import open_store
 from service.tracing import open_tracing
+from service.tracing.statements import trace_statements
 from tests.servers.collector import Collector, Exported, collector
 from tests.service.conftest import TEST_LIMITS, migrate, running
+from tests.service.inference.artefacts import encoded, random_images
 from tests.worker import samples
 from worker.metrics import WorkerMetrics
 from worker.observing import Observer
@@ -81,10 +83,23 @@ def asked(client: httpx.Client) -> str:
     return identifier
 
 
+def predict(client: httpx.Client, defense_id: str) -> None:
+    """One image, asked of the new model within the same trace."""
+    model = client.get(f"/v1/defenses/{defense_id}").json()["model_id"]
+    answer = client.post(
+        f"/v1/models/{model}/predict",
+        content=encoded(random_images(1, seed=0, channels=1)[0]),
+        headers={"traceparent": f"00-{TRACE}-{CALLER}-01", "Content-Type": "image/png"},
+        timeout=300,
+    )
+    assert answer.status_code == 200, answer.text
+
+
 def work(settings: Settings, defense_id: str) -> WorkerMetrics:
     """Runs it as a worker does, in this process, with the real child."""
     metrics, tracing = WorkerMetrics(), open_tracing(settings, "worker")
     database = Database(settings.database)
+    trace_statements(database.engine, tracing)
     with open_workplace(settings.jobs_dir) as workplace:
         store = observed(open_store(settings), StoreMetrics(metrics.registry))
         Runner(
@@ -112,26 +127,44 @@ def test_one_trace_from_the_request_to_the_store(
         defense_id = asked(site.client)
         metrics = work(settings, defense_id)
         (request,) = otlp.wait_for("POST /v1/defenses")
+        predict(site.client, defense_id)
+        (prediction,) = otlp.wait_for("POST /v1/models/{model_id}/predict")
     (attempt,) = otlp.wait_for("defense attempt")
     spans = [span for span in otlp.spans if span.trace_id == TRACE]
 
     assert (request.parent_id, request.kind, request.service) == (CALLER, "server", "polarizer-api")
     assert request.attributes["http.response.status_code"] == 202
     assert request.attributes["polarizer.request_id"] == "asked-here"
-    assert below(spans, request).keys() >= {"store.put", "queue.wake", "queued", "defense attempt"}
+    assert below(spans, request).keys() >= {
+        *("store.put", "database.write", "queue.wake", "queued", "defense attempt")
+    }
+    written = [span.name for span in spans if span.name == "INSERT defenses"]
+    assert written == ["INSERT defenses"]
     assert (attempt.parent_id, attempt.service) == (request.span_id, "polarizer-worker")
     assert attempt.attributes["polarizer.job_id"] == defense_id
     assert attempt.attributes["polarizer.outcome"] == "succeeded"
 
     parts = below(spans, attempt)
     assert parts.keys() == {"fetching", "child", "storing", "settling"}
-    assert below(spans, parts["fetching"]).keys() == {"store.read"}
-    assert below(spans, parts["storing"]).keys() == {"store.put"}
+    assert below(spans, parts["fetching"]).keys() >= {"store.read", "database.write"}
+    assert below(spans, parts["storing"]).keys() >= {"store.put", "database.write"}
+    (settled,) = below(spans, parts["settling"]).values()
+    assert "UPDATE defenses" in below(spans, settled)
     stages = below(spans, parts["child"])
     assert list(stages) == ["starting", "validating", "measuring", "purifying", "evaluating"]
     started = below(spans, stages["starting"])
-    assert started.keys() == {"confine-files", "load-torch", "confine-calls"}
+    assert started.keys() >= {"confine-files", "load-torch", "confine-calls"}
     assert below(spans, stages["evaluating"]).keys() >= {"write-artefact", "measure-artefact"}
+
+    assert (prediction.trace_id, prediction.parent_id) == (TRACE, CALLER)
+    (ask,) = [span for span in spans if span.name == "engine.ask"]
+    assert ask.parent_id == prediction.span_id
+    (engine,) = below(spans, ask).values()
+    within = below(spans, engine)
+    assert within.keys() == {*(f"engine.{step}" for step in ("decode", "wait", "load", "batch"))}
+    (model,) = below(spans, within["engine.batch"]).values()
+    assert (model.name, model.attributes["polarizer.backend"]) == ("engine.model", "eager")
+    assert ask.began <= engine.began <= model.began <= model.ended <= engine.ended <= ask.ended
 
     assert not [span.name for span in spans if span.failed]
     for stage in ("fetching", "starting", "purifying", "settling"):
@@ -147,5 +180,5 @@ def test_one_trace_from_the_request_to_the_store(
     }
     ids = {"trace_id": TRACE, "request_id": "asked-here", "tenant": "default"}
     assert all(line.items() >= ids.items() for line in of_job)
-    (told,) = [line for line in lines if line["event"] == "request" and line["method"] == "POST"]
+    (told,) = [line for line in lines if line["event"] == "request" and line["status"] == 202]
     assert told.items() >= ids.items()
