@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.defense.profiling import COLUMNS
 from benchmarks.defense.reported import REPORTED, SOURCE
 from benchmarks.defense.rows import NOTHING, Row
 from benchmarks.defense.table import Summary, by_size_and_defense, number, percent
@@ -52,32 +54,41 @@ def problems(rows: Sequence[Row]) -> list[str]:
     return ["### Did not run", "", *told, ""] if told else []
 
 
-def profile_section(content: dict[str, Any]) -> list[str]:
-    """Where the time goes and how it grows."""
+def profile_section(content: dict[str, Any], picture: str) -> list[str]:
+    """Where the time goes and how it grows; ``picture`` is the name of a file beside the page."""
     told, measured = content["about"], content["cases"]
     names = list(dict.fromkeys(name for one in measured for name in one["shares"]))
-    head = ("changed", "images", "classes", "size", "width", "parameters", "s/step", "MB", *names)
-    lines = [
-        (
-            one["case"]["what"],
-            *(f"{one['case'][key]:,}" for key in ("images", "classes", "resolution", "width")),
-            f"{one['parameters']:,}",
-            number(one["seconds_per_step"]),
-            number(one["megabytes"]),
-            *(f"{100 * one['shares'].get(name, 0):.0f} %" for name in names),
-        )
-        for one in measured
-    ]
+    first = measured[0]
+    settings = f" with `{json.dumps(told['settings'])}`" if told.get("settings") else ""
+    conditions = (
+        f" {told['conditions'].rstrip('.').capitalize()}." if told.get("conditions") else ""
+    )
     return [
         "## Where the time goes",
         "",
         f"`python -m benchmarks.defense --profile`: PreAct-ResNet18 with random weights, method "
-        f"`{told['method']}`, {told['device']}, {told['processor']}, {told['threads']} threads, "
-        f"{told['day']}. One property changes at a time.",
+        f"`{told['method']}`{settings}, {told['device']}, {told['processor']}, {told['threads']} "
+        f"threads, {told['day']}.{conditions} One property changes at a time. Each case took "
+        f"{first['steps']} steps; *a repair* is of {first['of_steps']} of them and of what is done "
+        "once, and the shares are of that time.",
         "",
-        *table(head, lines),
+        f"![seconds of a repair by phase, one property changed at a time]({picture})",
+        "",
+        *table((*COLUMNS, *names), [_profile_line(one, names) for one in measured]),
         "",
     ]
+
+
+def _profile_line(one: dict[str, Any], names: Sequence[str]) -> tuple[str, ...]:
+    sizes = (one["case"][key] for key in ("images", "classes", "resolution", "width"))
+    times = (one[key] for key in ("seconds_once", "seconds_per_step", "seconds", "megabytes"))
+    return (
+        one["case"]["what"],
+        *(f"{size:,}" for size in sizes),
+        f"{one['parameters']:,}",
+        *map(number, times),
+        *(f"{100 * one['shares'].get(name, 0):.0f} %" for name in names),
+    )
 
 
 def reported_section() -> list[str]:

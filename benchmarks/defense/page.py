@@ -43,7 +43,10 @@ def write_page(folder: Path, page: Path) -> Path:
         parts += section(read_results(path), page.parent)
     parts.append(RIVALS)
     for path in sorted(folder.glob("profile*.json")):
-        parts += profile_section(json.loads(path.read_text()))
+        content = json.loads(path.read_text())
+        picture = page.parent / f"defense-{path.stem}.svg"
+        pictures.growth(content["cases"], picture)
+        parts += profile_section(content, picture.name)
     parts += reported_section()
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(parts).rstrip() + "\n")

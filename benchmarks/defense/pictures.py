@@ -97,6 +97,37 @@ def against_images(
         _finish(figure, axes, path)
 
 
+def growth(cases: Sequence[dict[str, Any]], path: Path) -> None:
+    """Seconds of a repair by phase, as bars: one panel for each property that changes."""
+    changed = [what for what in dict.fromkeys(_what(one) for one in cases) if what != "reference"]
+    phases = list(dict.fromkeys(name for one in cases for name in one["shares"]))
+    with mpl.rc_context(_STYLE):
+        figure, rows = plt.subplots(1, max(len(changed), 1), figsize=(8.4, 3.6), squeeze=False)
+        for axes, what in zip(rows[0], changed or ["images"], strict=True):
+            shown = [one for one in cases if _what(one) in (what, "reference")]
+            shown.sort(key=lambda one, key=what: one["case"][key])  # type: ignore[misc]
+            bottom = [0.0] * len(shown)
+            for number, phase in enumerate(phases):
+                heights = [one["seconds"] * one["shares"].get(phase, 0) for one in shown]
+                look = {"color": f"C{number % 10}", "hatch": "//" if number >= 10 else None}
+                axes.bar(range(len(shown)), heights, bottom=bottom, label=phase, **look)
+                bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+            values = [f"{one['case'][what]:,}" for one in shown]
+            axes.set_xticks(range(len(shown)), values)
+            axes.set_xlabel(what)
+        rows[0][0].set_ylabel("seconds of a repair")
+        handles, labels = rows[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="center right", fontsize=7, framealpha=0.6)
+        figure.subplots_adjust(right=0.83, wspace=0.35)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, format="svg", bbox_inches="tight", metadata={"Date": None})
+        plt.close(figure)
+
+
+def _what(case: dict[str, Any]) -> str:
+    return str(case["case"]["what"])
+
+
 def _has_trade_off(row: Row) -> bool:
     return _is_timed(row) and row.attack != NO_BACKDOOR and row.accuracy_lost is not None
 

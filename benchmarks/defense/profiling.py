@@ -1,7 +1,9 @@
 """Where the time of our method goes, and how it grows: ``python -m benchmarks.defense --profile``.
 
-Each case purifies a network with random weights on random images for a few steps: the time does not
-depend on their values. One property changes at a time, the others stay at those of CIFAR-10.
+Each case purifies a network with random weights on random images for a few steps: the time does
+not depend on their values. One property changes at a time, the others stay at those of CIFAR-10.
+What is done once (the search of stand-ins, the check at the end) is measured whole, the steps are
+counted as often as a repair takes them by default.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -27,9 +30,13 @@ from polarizer.classifier import Classifier
 from polarizer.config import PurifyConfig
 from polarizer.description import InputSpec, PreActResNet18
 from polarizer.images import LabelledImages
+from polarizer.progress import Progress, StepDone
 from polarizer.purification import purify
 
 PHASES = {
+    "search": ["polarizer.deep.passes._search"],
+    "doors": ["polarizer.deep.passes.patch_doors", "polarizer.purification._strength"],
+    "tolerance": ["polarizer.deep.passes.tolerated"],
     "checks": ["polarizer.optimisation._check"],
     "outer forward": ["polarizer.optimisation._forward"],
     "inner problem": [
@@ -37,6 +44,8 @@ PHASES = {
         "polarizer.deep.stand_ins.StandIns.apply",
         "polarizer.deep.stand_ins.StandIns.learn",
     ],
+    "aiming": ["polarizer.deep.aiming.Aim.draw", "polarizer.deep.aiming.Aim.note"],
+    "lessons": ["polarizer.deep.teaching.Teacher.lesson", "polarizer.deep.passes.cut_and_pasted"],
     "augmentation": ["polarizer.deep.augmentation.Augmentation.__call__"],
     "images to pixels": ["polarizer.images.LabelledImages.pixels"],
     "outer loss": ["polarizer.optimisation.outer_loss"],
@@ -45,8 +54,14 @@ PHASES = {
 }
 """The functions that make up each phase, where they are looked up when called."""
 
-WHOLE = "checks"
-"""The phase whose time includes that of all phases within it."""
+ONCE = ("search", "doors", "tolerance", "checks")
+"""Phases beside the steps; their time includes that of all phases within them."""
+
+
+COLUMNS = (
+    *("changed", "images", "classes", "size", "width", "parameters"),
+    *("once, s", "a step, s", "a repair, s", "MB"),
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ CASES = (
 
 @dataclass
 class Phases:
-    """Seconds of each phase, without those of phases within it (:data:`WHOLE` excepted)."""
+    """Seconds of each phase, without those of phases within it (:data:`ONCE` excepted)."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     _stack: list[str] = field(default_factory=list)
@@ -81,7 +96,7 @@ class Phases:
         """``function``, whose time is added to ``phase``."""
 
         def measured(*given: object, **named: object) -> object:
-            if WHOLE in self._stack:
+            if self._stack and self._stack[-1] in ONCE:
                 return function(*given, **named)
             self._switch()
             self._stack.append(phase)
@@ -103,27 +118,43 @@ class Phases:
 
 @dataclass(frozen=True)
 class Measured:
-    """One case: seconds a step, parts of the time by phase, peak memory."""
+    """One case: seconds before and after the steps, of one step, and of a repair of ``of_steps``;
+    parts of that time by phase; peak memory. ``steps`` were measured."""
 
     case: Case
     parameters: int
     steps: int
+    of_steps: int
+    seconds_once: float
     seconds_per_step: float
+    seconds: float
     shares: dict[str, float]
     megabytes: float | None
 
 
-def measure(case: Case, config: PurifyConfig, device: torch.device) -> Measured:
-    """Purify once for ``config.steps`` steps."""
+def measure(case: Case, config: PurifyConfig, device: torch.device, of_steps: int) -> Measured:
+    """Purify once for ``config.steps`` steps; the time of a repair is that of ``of_steps``."""
     classifier, clean = random_problem(case)
+    told: list[float] = []
     with phases() as spent, peak_memory(device) as peak:
         began = _now()
-        result = purify(classifier, clean, config, device=device)
+        result = purify(
+            classifier, clean, config, device=device, on_progress=partial(_note_step, told)
+        )
         total = _now() - began
-    shares = {phase: seconds / total for phase, seconds in spent.seconds.items()}
+    once, each = total - told[-1], told[-1] / result.steps
+    seconds = once + of_steps * each
+    times = {phase: 1 if phase in ONCE else of_steps / result.steps for phase in spent.seconds}
+    shares = {phase: times[phase] * own / seconds for phase, own in spent.seconds.items()}
     shares["rest"] = 1 - sum(shares.values())
     parameters = sum(weight.numel() for weight in classifier.parameters())
-    return Measured(case, parameters, result.steps, total / result.steps, shares, peak.megabytes)
+    sizes = parameters, result.steps, of_steps
+    return Measured(case, *sizes, once, each, seconds, shares, peak.megabytes)
+
+
+def _note_step(told: list[float], event: Progress) -> None:
+    if isinstance(event, StepDone):
+        told.append(event.seconds)
 
 
 @contextmanager
@@ -156,8 +187,7 @@ def random_problem(case: Case) -> tuple[Classifier, LabelledImages]:
 def as_lines(measured: list[Measured]) -> str:
     """A table for the terminal."""
     names = list(dict.fromkeys(name for one in measured for name in one.shares))
-    head = ("case", "images", "classes", "size", "width", "parameters", "s/step", "MB", *names)
-    lines = [head]
+    lines = [(*COLUMNS, *names)]
     for one in measured:
         case = one.case
         sizes = (case.images, case.classes, case.resolution, case.width, one.parameters)
@@ -166,7 +196,9 @@ def as_lines(measured: list[Measured]) -> str:
             (
                 case.what,
                 *(f"{size:,}" for size in sizes),
+                number(one.seconds_once),
                 number(one.seconds_per_step),
+                number(one.seconds),
                 number(one.megabytes),
                 *shares,
             )
@@ -184,15 +216,25 @@ def main(arguments: Sequence[str]) -> None:
     )
     device = torch.device(options.device)
     warm = replace(CASES[0], images=256)
-    measure(warm, config.model_copy(update={"steps": 2}), device)
+    of_steps = PurifyConfig(method=options.method).steps
+    measure(warm, config.model_copy(update={"steps": 2}), device, of_steps)
     measured = []
     for case in CASES:
         if options.only and case.what not in options.only:
             continue
-        measured.append(measure(case, config, device))
+        measured.append(measure(case, config, device, of_steps))
         print(as_lines(measured[-1:]), flush=True)
-    print(f"\n{as_lines(measured)}")
-    about = about_machine(options.device, options.threads) | {"method": options.method}
+        write(measured, options)
+    print(f"\n{as_lines(measured)}\nwrote {options.out}; the page: benchmarks.defense.page")
+
+
+def write(measured: list[Measured], options: argparse.Namespace) -> None:
+    """What was measured so far, as JSON, for ``benchmarks.defense.page``."""
+    about = about_machine(options.device, options.threads) | {
+        "method": options.method,
+        "settings": dict(options.set),
+        "conditions": options.conditions,
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     content = {"about": about, "cases": [asdict(one) for one in measured]}
     options.out.write_text(json.dumps(content, indent=1) + "\n")
@@ -227,5 +269,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="CASE", help="reference, images, width …")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--conditions", default="", help="what else the machine did, in words")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/profile.json"))
     return parser.parse_args(arguments)

@@ -42,11 +42,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "case": case,
         "parameters": 1000,
         "steps": 2,
+        "of_steps": 100,
+        "seconds_once": 3.0,
         "seconds_per_step": 0.5,
+        "seconds": 53.0,
         "shares": {"checks": 0.25, "rest": 0.75},
         "megabytes": 12.0,
     }
-    content = {"about": ABOUT | {"method": "stage"}, "cases": [one]}
+    wide = one | {"case": case | {"what": "width", "width": 64}}
+    about = ABOUT | {"method": "stage", "conditions": "a busy machine."}
+    content = {"about": about, "cases": [one, wide]}
     (folder / "profile.json").write_text(json.dumps(content))
     return folder
 
@@ -63,7 +68,9 @@ def test_the_page_holds_every_table_and_its_pictures_exist(page: Path) -> None:
     assert "stopped after 5 seconds" in text
     assert "25 %" in text
     pictures = re.findall(r"\]\((.+?\.svg)\)", text)
-    assert len(pictures) == 6
+    assert "A busy machine. One property" in text
+    assert "| reference | 2,500 | 10 | 32 | 32 | 1,000 | 3 | 0.5 | 53 | 12 | 25 % | 75 % |" in text
+    assert len(pictures) == 7
     for name in pictures:
         assert (page.parent / name).read_text().rstrip().endswith("</svg>")
 

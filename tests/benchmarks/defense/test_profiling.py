@@ -7,6 +7,7 @@ from benchmarks.defense import profiling
 from benchmarks.defense.profiling import Case, Phases, as_lines, measure, phases
 from polarizer import optimisation
 from polarizer.config import PurifyConfig
+from polarizer.deep import passes
 
 CASE = Case("reference", images=40, width=1, resolution=8)
 
@@ -46,8 +47,19 @@ def test_functions_are_themselves_again_afterwards() -> None:
 
 def test_a_case_is_measured_by_phase() -> None:
     config = PurifyConfig(method="stage", steps=2, check_every=1)
-    measured = measure(CASE, config, torch.device("cpu"))
+    measured = measure(CASE, config, torch.device("cpu"), of_steps=20)
     assert measured.steps == 2
     assert sum(measured.shares.values()) == pytest.approx(1)
     assert {"inner problem", "backward", "optimiser", "checks"} <= set(measured.shares)
     assert "reference" in as_lines([measured])
+
+
+def test_a_repair_is_what_is_done_once_and_all_of_its_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passes, "SEARCH_STEPS", 2)
+    config = PurifyConfig(steps=2, batch_size=8)
+    measured = measure(CASE, config, torch.device("cpu"), of_steps=50)
+    assert measured.seconds == pytest.approx(measured.seconds_once + 50 * measured.seconds_per_step)
+    assert {"outer forward", "backward", "optimiser", "rest"} <= set(measured.shares)
+    assert sum(measured.shares.values()) == pytest.approx(1)
