@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 from botocore.response import StreamingBody
 
 from service.settings import Settings
@@ -26,8 +29,7 @@ _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 
 def s3_client(settings: Settings) -> S3Client:
     """A client with our time limits and retries; credentials from the settings, or boto3's own."""
     secret = settings.s3_secret_access_key
-    session = boto3.session.Session()  # boto3's default session must not be used by several threads
-    return session.client(
+    return _session().client(
         "s3",
         endpoint_url=str(settings.s3_endpoint_url) if settings.s3_endpoint_url else None,
         aws_access_key_id=settings.s3_access_key_id,
@@ -43,6 +45,20 @@ def s3_client(settings: Settings) -> S3Client:
             response_checksum_validation=settings.s3_checksums.value,
         ),
     )
+
+
+def _session() -> boto3.session.Session:
+    """A new one each time: boto3's default session must not be used by several threads."""
+    inner = botocore.session.get_session()
+    session = boto3.session.Session(botocore_session=inner)  # adds a folder to a loader of its own
+    inner.register_component("data_loader", _descriptions(inner.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _descriptions(folders: str | None) -> Loader:
+    """What boto3 knows of AWS's services, read once in a process: a megabyte of JSON."""
+    return create_loader(folders)
 
 
 def link_client(settings: Settings) -> S3Client | None:
