@@ -50,7 +50,11 @@ PHASES = {
     "images to pixels": ["polarizer.images.LabelledImages.pixels"],
     "outer loss": ["polarizer.optimisation.outer_loss"],
     "backward": ["torch.autograd.backward"],
-    "optimiser": ["torch.optim.SGD.step", "polarizer.descent.NormalisedDescent.step"],
+    "optimiser": [  # torch gives each class a step of its own when it is first made
+        "torch.optim.SGD.step",
+        "polarizer.descent.NormalisedDescent.step",
+        "polarizer.descent.RelativeDescent.step",
+    ],
 }
 """The functions that make up each phase, where they are looked up when called."""
 
