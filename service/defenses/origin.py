@@ -22,6 +22,18 @@ class Origin:
     age_seconds: float
 
 
+def ids_of(record: DefenseRecord) -> dict[str, str]:
+    """What the log lines of a job have, also of those who do not run it."""
+    trace = TraceContext.parse(record.traceparent)
+    ids = {
+        "job_id": record.id,
+        "tenant": record.tenant,
+        "request_id": record.request_id,
+        "trace_id": trace.trace_id if trace else None,
+    }
+    return {name: value for name, value in ids.items() if value is not None}
+
+
 def origin_of(session: Session, defense_id: str) -> Origin:
     """Raises NoResultFound when there is no such defense."""
     query = select(

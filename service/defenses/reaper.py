@@ -12,6 +12,7 @@ from service.blobs import Blobs
 from service.database import Database
 from service.defenses import lifecycle
 from service.defenses.backlog import backlog
+from service.defenses.origin import ids_of
 from service.defenses.states import QueueName
 from service.metrics.jobs import JobMetrics
 from service.queue import Queue
@@ -70,7 +71,7 @@ class Reaper:
                 after = lifecycle.take_from_lost_worker(
                     session, record, max_attempts=self._settings.max_attempts
                 )
-                log.warning("worker_lost", job_id=record.id, attempt=record.attempt, status=after)
+                log.warning("worker_lost", attempt=record.attempt, status=after, **ids_of(record))
                 if not after.is_leased:
                     self._metrics.expiries.labels(after.value).inc()
 

@@ -9,6 +9,7 @@ import pytest
 from celery import Celery
 from prometheus_client import CollectorRegistry
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from service.blobs import Blobs
 from service.database import Database, now
@@ -125,6 +126,21 @@ def test_a_lost_worker_is_replaced_until_there_were_too_many(
     assert ended.error is not None
     assert ended.error["code"] == "worker-lost"
     assert "2 times" in ended.error["message"]
+
+
+def test_the_log_says_whose_job_was_lost(
+    database: Database, reaper: Reaper, defense_id: str
+) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    origin = {"request_id": "asked", "traceparent": f"00-{trace}-b7ad6b7169203331-00"}
+    with database.write() as session:
+        session.execute(update(DefenseRecord).values(**origin))
+    claim(database, defense_id)
+    with capture_logs() as lines:
+        reaper.reap()
+    (line,) = [line for line in lines if line["event"] == "worker_lost"]
+    ids = {"job_id": defense_id, "tenant": "t", "request_id": "asked", "trace_id": trace}
+    assert ids.items() <= line.items()
 
 
 def test_a_living_worker_is_left_alone(database: Database, reaper: Reaper, defense_id: str) -> None:
