@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.make import DASHBOARDS, dashboard
 from service.settings import Settings
@@ -86,6 +89,15 @@ def test_every_query_asks_for_what_there_is(where: str, query: str, told: dict[s
     assert names <= {*samples(told), *RECORDED, *OTHERS}, where
 
 
+def test_every_metric_is_looked_at(told: dict[str, str]) -> None:
+    """One that no dashboard shows and no alert waits for is told to nobody."""
+    queries = [query for _, _, query in PANELS]
+    queries += [rule["expr"] for rule in [*ALERTS, *rules("recording.yml")]]
+    named = set().union(*map(asked, queries))
+    lost = {name for name, kind in told.items() if not named & {*samples({name: kind})}}
+    assert not lost
+
+
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_a_dashboard_is_what_grafanas_types_say(name: str) -> None:
     text = (GRAFANA / f"{name}.json").read_text()
@@ -93,6 +105,35 @@ def test_a_dashboard_is_what_grafanas_types_say(name: str) -> None:
     panels = json.loads(text)["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert all(target["refId"] for panel in panels for target in panel.get("targets", []))
+
+
+def lost(wanted: Any, found: Any) -> list[str]:
+    """What of the first is not in the second, by its way there."""
+    if isinstance(wanted, dict):
+        pairs = [(name, value, found.get(name)) for name, value in wanted.items()]
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = [(str(place), *both) for place, both in enumerate(zip(wanted, found, strict=True))]
+    else:
+        return [] if wanted == found else [""]
+    return [f"{name}.{way}" for name, *both in pairs for way in lost(*both)]
+
+
+def as_grafana_reads(text: str) -> Any:
+    """Through Grafana's own types: they keep what they know."""
+    register_default_plugins()
+    read = Dashboard.from_json(json.loads(text))
+    return json.loads(JSONEncoder(sort_keys=True).encode(read))
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_grafana_knows_every_field_of_a_dashboard(name: str) -> None:
+    text = (GRAFANA / f"{name}.json").read_text()
+    assert lost(json.loads(text), as_grafana_reads(text)) == []
+    wrong = text.replace('"legendFormat"', '"legendFormatt"', 1)
+    assert wrong != text
+    assert [way.rstrip(".") for way in lost(json.loads(wrong), as_grafana_reads(wrong))] == [
+        "panels.1.targets.0.legendFormatt"
+    ]
 
 
 def test_every_dashboard_is_there_and_nothing_else() -> None:
