@@ -27,7 +27,7 @@ from worker.events import DISK_FULL, Event, FailedEvent, LogEvent, StepEvent
 from worker.inputs import fetch_inputs
 from worker.job import ALARM_FILE, Job, Limits, may_use_gpu
 from worker.lease import LeaseKeeper
-from worker.memory import job_memory
+from worker.memory import card_share, job_memory
 from worker.observing import Trail
 from worker.outcome import Failed, Outcome, Succeeded
 from worker.patience import AT_THE_END, patiently
@@ -182,6 +182,7 @@ class Attempt:
             file_bytes=file_bytes,
             folder_bytes=min(needed, settings.job_disk_bytes or needed),
             threads=max(1, _cores() // settings.worker_concurrency),
+            card_share=card_share(settings.worker_concurrency),
         )
 
     def _store(self, job: Job) -> Succeeded:

@@ -63,6 +63,9 @@ class Limits(_Part):
     file_bytes: Annotated[int, Field(ge=1, description="the largest file that it may write")]
     folder_bytes: Annotated[int, Field(ge=0, description="of all its files; 0: no limit")] = 0
     threads: Annotated[int, Field(ge=1, description="that compute")] = 1
+    card_share: Annotated[
+        float, Field(gt=0, le=1, description="of a graphics card's memory, if it computes on one")
+    ] = 1.0
 
 
 class Job(_Part):

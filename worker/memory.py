@@ -17,6 +17,17 @@ _CGROUP_LIMITS = (
 )
 
 
+CARDS_SHARE = 0.9
+"""Of a card's memory, for several jobs together: each process takes some beside what it computes
+with, which no limit counts."""
+
+
+def card_share(jobs: int) -> float:
+    """Of a graphics card's memory, for each of so many jobs at a time: what one takes is never
+    missing to another. One alone may take all."""
+    return 1.0 if jobs == 1 else CARDS_SHARE / jobs
+
+
 def job_memory(settings: Settings, *, gpu: bool) -> int:
     """Bytes; 0: no limit. With a graphics card there is none unless it was said, because CUDA maps
     more memory than anybody can foresee."""

@@ -24,6 +24,13 @@ def choose_device(asked: str) -> torch.device:
     )
 
 
+def take_share(device: torch.device, share: float) -> None:
+    """Of a graphics card's memory no more than this from now on: torch says that memory ran out, to
+    this job, where others of the worker would have found none left."""
+    if device.type == "cuda" and share < 1:
+        torch.cuda.set_per_process_memory_fraction(share, device)
+
+
 def _is_there(device: torch.device) -> bool:
     if device.type != "cuda" or not torch.cuda.is_available():
         return False

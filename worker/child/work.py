@@ -17,7 +17,7 @@ from polarizer.purification import Purification, purify
 from service.defenses.report import ArtefactFacts, Warned
 from worker.child import attacking, clean_check, details
 from worker.child.alarm import calibrated
-from worker.child.device import choose_device
+from worker.child.device import choose_device, take_share
 from worker.child.examining import examined
 from worker.child.measuring import measure_after, measure_before
 from worker.child.reporting import provenance, report
@@ -53,6 +53,7 @@ class Work:
         self._begin("validating")
         self._voice.step("load-model")
         device = choose_device(self._job.device)
+        take_share(device, self._job.limits.card_share)
         source = load_classifier(input_path(self._folder, "model"), self._job.description)
         self._voice.step("read-images")
         sets = ImageSets.read(self._job, self._folder, source.description)
