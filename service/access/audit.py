@@ -37,16 +37,22 @@ _ENTRIES = insert(table_of(AuditRecord))
 
 def note(session: Session, target: str, status: int) -> None:
     """The change that this transaction makes for the current request; nothing for a worker."""
+    if (values := entry(session, target, status)) is not None:
+        session.execute(_ENTRIES, values)
+
+
+def entry(session: Session, target: str, status: int) -> dict[str, Any] | None:
+    """The row of ``note``, for a caller that writes it in this transaction together with others."""
     act = acting.get()
     if act is None:
-        return
+        return None
     act.target = shown(target)
-    session.execute(_ENTRIES, _entry(act, status))
 
     def kept(_session: Session) -> None:
         act.noted = True
 
     event.listen(session, "after_commit", kept, once=True)
+    return _entry(act, status)
 
 
 def shown(target: str) -> str:

@@ -76,32 +76,39 @@ def _release(package: str) -> str:
         return ""
 
 
-def answer(session: Session, record: DefenseRecord) -> bool:
-    """Lets a queued defense succeed with what an earlier one came to; whether there is one. The
-    new model has the same files, and is the new defense's own."""
+def question(record: DefenseRecord) -> lifecycle.Question | None:
+    """Which earlier one it repeats, whose result is still there: that one's model is not deleted
+    before commit. None when that cannot be told yet: of a reference that nobody has looked at."""
     digests = {given.role: given.sha256 for given in record.inputs if given.sha256}
-    if len(digests) < len(record.inputs):  # a reference that nobody has looked at yet
-        return False
+    if len(digests) < len(record.inputs):
+        return None
     found = fingerprint(record.request, digests)
-    earlier = _earlier(session, record.tenant, found)
-    if earlier is None:
+    return lifecycle.Question(_EARLIER, {"tenant": record.tenant, "fingerprint": found})
+
+
+def answer(session: Session, record: DefenseRecord) -> bool:
+    """Lets a queued defense succeed with what an earlier one came to; whether there is one."""
+    asked = question(record)
+    earlier = None if asked is None else session.scalar(asked.query, dict(asked.parameters))
+    return earlier is not None and give(session, record, earlier)
+
+
+def give(session: Session, record: DefenseRecord, earlier_id: str) -> bool:
+    """Lets a queued defense succeed with what this one came to; whether it could. The new model
+    has the same files, and is the new defense's own."""
+    earlier = session.get(DefenseRecord, earlier_id)
+    if earlier is None or earlier.report_blob_id is None or earlier.model is None:
         return False
     lease = lifecycle.claim(session, record.id, worker=RECORD, seconds=_LEASE_SECONDS)
-    if lease is None or earlier.report_blob_id is None or earlier.model is None:
+    if lease is None:
         return False
     lifecycle.succeed(
         session, lease, numbers=earlier.numbers or {}, report_blob_id=earlier.report_blob_id
     )
     _add_model(session, record, earlier.model)
-    record.fingerprint, record.answered_from = found, earlier.id
+    record.fingerprint, record.answered_from = earlier.fingerprint, earlier.id
     session.flush()
     return True
-
-
-def _earlier(session: Session, tenant: str, found: str) -> DefenseRecord | None:
-    """The latest one whose result is still there; its model is not deleted before commit."""
-    earlier = session.scalar(_EARLIER, {"tenant": tenant, "fingerprint": found})
-    return None if earlier is None else session.get(DefenseRecord, earlier)
 
 
 def _add_model(session: Session, record: DefenseRecord, model: ModelRecord) -> None:

@@ -63,12 +63,18 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 quotas.require_room(session, tenant)
                 record = _record(session, tenant, draft, blob_ids)
                 record.queue = draft.request.queue or resources.settings.queues[0]
-                lifecycle.add(session, record, woken=True)
+                may_repeat = not draft.request.fresh and resources.settings.reuse_results
+                earlier = lifecycle.add(
+                    session,
+                    record,
+                    woken=True,
+                    entry=audit.entry(session, record.id, 202),
+                    question=repeating.question(record) if may_repeat else None,
+                )
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
-                if not draft.request.fresh and resources.settings.reuse_results:
-                    repeating.answer(session, record)
-                audit.note(session, record.id, 202)
+                if earlier is not None:
+                    repeating.give(session, record, earlier)
                 session.flush()
                 if record.answered_from is not None:  # much has changed behind its back
                     session.expire(record)

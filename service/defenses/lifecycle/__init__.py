@@ -33,10 +33,12 @@ from service.defenses.lifecycle.recovery import (
     take_from_lost_worker,
     take_unwoken,
 )
+from service.defenses.lifecycle.rows import Question
 
 __all__ = [
     "Lease",
     "LostLeaseError",
+    "Question",
     "add",
     "claim",
     "claim_next",

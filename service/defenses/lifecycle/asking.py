@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from service.defenses.lifecycle import rows
@@ -11,18 +14,28 @@ from service.defenses.states import Status
 from service.records import DefenseRecord
 
 
-def add(session: Session, record: DefenseRecord, *, woken: bool = False) -> None:
+def add(
+    session: Session,
+    record: DefenseRecord,
+    *,
+    woken: bool = False,
+    entry: Mapping[str, Any] | None = None,
+    question: rows.Question | None = None,
+) -> str | None:
     """A new defense, queued, with its inputs; ``woken``: a wake-up is about to be sent for it.
+    ``entry``: its row of the audit log. Returns the answer to ``question``.
 
     Its rows are written past the session, which from then on knows the objects as if it had read
     them.
     """
     record.status, record.event_count = Status.QUEUED, 1
-    record.created_at = rows.insert_all(session, record, woken=woken)
+    added = rows.insert_all(session, record, woken=woken, entry=entry, question=question)
+    record.created_at = added.moment
     record.enqueued_at = record.created_at if woken else None
     for known in (record, *record.inputs):
         make_transient_to_detached(known)
     session.add(record)
+    return added.answer
 
 
 def request_cancel(session: Session, record: DefenseRecord) -> None:
