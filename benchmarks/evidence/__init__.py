@@ -1,0 +1,1 @@
+"""How often the verdict of trigger-free evidence is wrong."""
