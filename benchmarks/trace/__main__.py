@@ -1,6 +1,6 @@
-"""``python -m benchmarks.trace``: runs the demo's job with traces on and draws its trace.
+"""``python -m benchmarks.trace``: the demo's job, and a prediction of its model, with traces on.
 
-Writes the spans as JSON and their picture; ``--draw`` only draws what the JSON has.
+Writes the spans as JSON and their pictures; ``--draw`` only draws what the JSON has.
 """
 
 from __future__ import annotations
@@ -15,32 +15,38 @@ from unittest.mock import patch
 
 import httpx
 
-from benchmarks.trace.picture import Step, draw
+from benchmarks.trace.picture import Step, draw, shown
 from demo import digits
-from demo.__main__ import defend
+from demo.__main__ import defend, png
 from demo.embedded import running_service
-from tests.servers.collector import collector
+from tests.servers.collector import Collector, collector
 
 ROOT = Path(__file__).parents[2]
 SPANS = ROOT / "benchmarks/results/trace.json"
-PICTURE = ROOT / "docs/architecture/13-one-job.svg"
+PICTURES = ROOT / "docs/architecture"
+PROCESSES = {"job": "the job's process", "prediction": "the engine"}
+WARM = 3
+"""Predictions before the one that is drawn."""
 SEED = 0
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trace", description=__doc__)
     parser.add_argument("--out", type=Path, default=SPANS)
-    parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--pictures", type=Path, default=PICTURES)
     parser.add_argument("--draw", action="store_true", help="draw what --out holds")
     given = parser.parse_args()
     if not given.draw:
-        steps = recorded()
-        given.out.write_text(json.dumps([asdict(step) for step in steps], indent=1) + "\n")
-    draw([Step(**step) for step in json.loads(given.out.read_text())], given.picture)
+        found = {name: list(map(asdict, steps)) for name, steps in recorded().items()}
+        given.out.write_text(json.dumps(found, indent=1) + "\n")
+    for name, steps in json.loads(given.out.read_text()).items():
+        path = given.pictures / f"13-one-{name}.svg"
+        draw(shown([Step(**step) for step in steps]), path, inside=PROCESSES[name])
 
 
-def recorded() -> list[Step]:
-    """The steps of one job, in milliseconds since its request."""
+def recorded() -> dict[str, list[Step]]:
+    """The steps of one job, and of one prediction, in milliseconds since the request."""
     with tempfile.TemporaryDirectory(prefix="polarizer-trace-") as folder, collector() as found:
         files = Path(folder) / "files"
         data = digits.load(SEED)
@@ -51,9 +57,24 @@ def recorded() -> list[Step]:
             running_service(Path(folder) / "data") as url,
             httpx.Client(base_url=url, timeout=600) as client,
         ):
-            defend(client, files)
+            model = defend(client, files)["model_id"]
             (attempt,) = found.wait_for("defense attempt")
-        spans = [span for span in found.spans if span.trace_id == attempt.trace_id]
+            predict(client, model, png(data.test[0][0]))
+            found.wait_for("POST /v1/models/{model_id}/predict")
+        return {"job": _steps(found, attempt.trace_id), "prediction": _steps(found, TRACE)}
+
+
+def predict(client: httpx.Client, model: str, image: bytes) -> None:
+    """Until everything is in memory, and then once in a trace of its own."""
+    for sampled in [*["00"] * WARM, "01"]:
+        trace = f"00-{TRACE}-b7ad6b7169203331-{sampled}"
+        headers = {"traceparent": trace, "content-type": "image/png"}
+        answer = client.post(f"/v1/models/{model}/predict", content=image, headers=headers)
+        answer.raise_for_status()
+
+
+def _steps(found: Collector, trace_id: str) -> list[Step]:
+    spans = [span for span in found.spans if span.trace_id == trace_id]
     begin = min(span.began for span in spans)
     return [
         Step(

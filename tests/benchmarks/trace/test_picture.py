@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from benchmarks.trace.picture import Step, draw, ordered
+from benchmarks.trace.picture import Step, draw, ordered, shown
 
 
 def step(name: str, parent: str, began: float, ended: float) -> Step:
@@ -45,3 +45,15 @@ def test_the_picture_shows_every_step_and_is_the_same_again(tmp_path: Path) -> N
     text = one.read_text()
     assert all(found.name in text for found in STEPS)
     assert text == other.read_text()
+
+
+def test_a_picture_has_transactions_and_not_their_statements() -> None:
+    found = [
+        step("GET /v1/models", "", 0, 9),
+        step("database.read", "GET /v1/models", 1, 8),
+        step("SELECT models", "database.read", 2, 3),
+        step("BEGIN", "database.read", 1, 2),
+        step("store.read", "database.read", 3, 4),
+    ]
+    names = [one.name for one in shown(found)]
+    assert names == ["GET /v1/models", "database.read", "store.read"]
