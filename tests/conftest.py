@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -26,6 +27,12 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("polarizer")
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: the collector need not go through all modules and tests again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

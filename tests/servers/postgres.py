@@ -84,7 +84,7 @@ class PostgresServer(Server):
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL cluster without any database of ours."""
     user = UNPRIVILEGED if os.geteuid() == 0 else None
-    programs = _programs()
+    programs = programs_folder()
     with folder(user) as data:
         server = PostgresServer(data, programs, user)
         server.initialise()
@@ -92,7 +92,7 @@ def postgres() -> Iterator[PostgresServer]:
             yield server
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
     """The newest PostgreSQL on this machine; Debian keeps it off the PATH."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])

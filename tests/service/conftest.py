@@ -20,6 +20,7 @@ from service.resources import Resources
 from service.server import Server, address, listen
 from service.settings import Settings
 from service.storage import Store, open_store
+from tests.schema import give_schema
 
 STACKS = [
     "embedded",
@@ -69,16 +70,15 @@ def embedded(tmp_path: Path) -> Settings:
 
 
 def migrate(settings: Settings) -> None:
-    database = Database(settings.database)
-    database.migrate()
-    database.dispose()
+    """The schema of this code, as ``python -m service migrate`` brings it."""
+    give_schema(settings.database)
 
 
 @pytest.fixture
 def database(stack: Settings) -> Iterator[Database]:
     """A migrated database."""
+    give_schema(stack.database)
     database = Database(stack.database)
-    database.migrate()
     yield database
     database.dispose()
 
@@ -120,7 +120,7 @@ def running(settings: Settings) -> Iterator[Site]:
     thread.start()
     try:
         assert ready.wait(120), "the server did not start"
-        with httpx.Client(base_url=address(listener), timeout=30) as client:
+        with httpx.Client(base_url=address(listener), timeout=120) as client:
             yield Site(settings, client, address(listener), app.state.resources, server)
     finally:
         server.should_exit = True

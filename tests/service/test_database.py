@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -16,6 +17,15 @@ from service.errors import UnavailableError
 from service.ids import new_id
 from service.records import BlobRecord, Record, TenantRecord
 from service.settings import Settings
+
+
+@pytest.fixture
+def database(stack: Settings) -> Iterator[Database]:
+    """Migrated by the migrations themselves; elsewhere it is a copy."""
+    database = Database(stack.database)
+    database.migrate()
+    yield database
+    database.dispose()
 
 
 def test_migrations_make_what_the_tables_say(database: Database) -> None:

@@ -16,6 +16,7 @@ from service.defenses.states import QueueName
 from service.records import EventRecord
 from service.settings import Settings
 from service.storage import open_store
+from tests.schema import give_schema
 from tests.waiting import wait_until
 from tests.worker.desk import Desk
 from worker.process import CHILD
@@ -65,8 +66,8 @@ class Bench(Desk):
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     settings = Settings(data_dir=tmp_path, lease_seconds=2.0, device="cpu")
+    give_schema(settings.database)
     database = Database(settings.database)
-    database.migrate()
     with open_workplace(settings.jobs_dir) as workplace:
         yield Bench(settings, database, open_store(settings), workplace)
     database.dispose()
