@@ -31,6 +31,7 @@ from service.inference.messages import (
     Notice,
     Question,
     Ready,
+    Said,
     Traced,
 )
 from service.inference.tracing import OnSteps
@@ -38,6 +39,8 @@ from service.inference.tracing import OnSteps
 log = structlog.get_logger()
 
 _GRACE_SECONDS = 1.0
+MOST_LINES = 200
+"""Of the log, that one engine may say."""
 
 
 class EngineLostError(Exception):
@@ -85,6 +88,7 @@ class Connection:
         self._owed: dict[int, _Owed] = {}
         self._numbers = itertools.count(1)
         self._outbox: list[bytes] = []
+        self._lines = 0
         self._loop = asyncio.get_running_loop()
         self.arena = arena
         self.lost = False
@@ -172,7 +176,7 @@ class Connection:
         except ConnectionError:
             return b""
 
-    def _take(self, message: Ready | Notice | Traced | Last) -> None:
+    def _take(self, message: Ready | Notice | Traced | Said | Last) -> None:
         match message:
             case Ready():
                 log.info("engine_ready", pid=self.pid, device=message.device)
@@ -180,10 +184,21 @@ class Connection:
                 self._on_notice(message)
             case Traced():
                 self._tell(message)
+            case Said():
+                self._log(message)
             case Answer() | Failure() | Dropped():
                 owed = self._owed.pop(message.id, None)
                 if owed is not None:
                     _settle(owed, message)
+
+    def _log(self, said: Said) -> None:
+        """Its first lines: it may be under the command of what it has read."""
+        self._lines += 1
+        if self._lines > MOST_LINES:
+            return
+        say = log.warning if said.level == "warning" else log.error
+        message = "".join(sign if sign.isprintable() else "?" for sign in said.message)
+        say("engine_says", pid=self.pid, source=said.source, message=message)
 
     def _tell(self, traced: Traced) -> None:
         """Once a question, and only where somebody waits for its answer."""

@@ -199,6 +199,15 @@ class Traced(_Message):
     steps: Annotated[tuple[Step, ...], Field(max_length=MOST_STEPS)]
 
 
+class Said(_Message):
+    """A line for the log. Who it is about the engine cannot say."""
+
+    kind: Literal["said"] = "said"
+    level: Literal["warning", "error"]
+    source: Annotated[str, Field(max_length=100)]
+    message: Annotated[str, Field(max_length=1000)]
+
+
 class Answer(_Message):
     """The answer lies in memory. ``queued``: seconds from the question to its first batch."""
 
@@ -231,9 +240,9 @@ Notice = Loaded | Evicted | Computed
 
 ToEngine = Annotated[Predict | Infer | Cancel | Forget, Field(discriminator="kind")]
 FromEngine = Annotated[
-    Ready | Loaded | Evicted | Computed | Traced | Answer | Failure | Dropped,
+    Ready | Loaded | Evicted | Computed | Traced | Said | Answer | Failure | Dropped,
     Field(discriminator="kind"),
 ]
 
 TO_ENGINE: TypeAdapter[Predict | Infer | Cancel | Forget] = TypeAdapter(ToEngine)
-FROM_ENGINE: TypeAdapter[Ready | Notice | Traced | Last] = TypeAdapter(FromEngine)
+FROM_ENGINE: TypeAdapter[Ready | Notice | Traced | Said | Last] = TypeAdapter(FromEngine)

@@ -37,6 +37,7 @@ def main() -> None:
 
     from service.inference.engine.loading import choose_device
     from service.inference.engine.memory import Memory
+    from service.inference.engine.saying import Saying
     from service.inference.engine.scheduling import Room
     from service.inference.engine.serving import Engine
 
@@ -45,6 +46,8 @@ def main() -> None:
     gc.freeze()  # what is there now stays: tidying up looks at the rest only
     backends = [name for name in options.backends.split(",") if name]
     engine = Engine(connection, memory, choose_device(options.device), room, backends)
+    logging.getLogger().handlers = [Saying(engine.say)]
+    logging.captureWarnings(True)
     confine_calls(allowance, mode, listened=False)
     engine.serve()
     os._exit(0)  # not waiting for the threads that decode and compute
@@ -84,11 +87,9 @@ def _die_with(parent: int) -> None:
 
 
 def _end_after(failure: threading.ExceptHookArgs) -> None:
-    """A thread of the engine is lost: better no engine than one that never answers."""
-    logging.getLogger(__name__).critical(
-        "thread_lost",
-        exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback),  # type: ignore[arg-type]
-    )
+    """A thread of the engine is lost: better no engine than one that never answers. There is no
+    time left for the log to be told; of the exception its type says enough."""
+    os.write(2, f"engine: a thread was lost: {failure.exc_type.__name__}\n".encode())
     os._exit(1)
 
 

@@ -43,6 +43,7 @@ from service.inference.messages import (
     Predict,
     Question,
     Ready,
+    Said,
     Traced,
 )
 
@@ -75,6 +76,10 @@ class Engine:
         self._outbox: queue.SimpleQueue[BaseModel] = queue.SimpleQueue()
         self._requests: dict[int, Request] = {}
         self._numbers = itertools.count(1)  # of batches
+
+    def say(self, said: Said) -> None:
+        """A line for the web process's log."""
+        self._send(said)
 
     def serve(self) -> None:
         """Returns at the end of the socket."""

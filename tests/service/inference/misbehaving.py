@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from service.inference import frames
 from service.inference.arena import Arena
 from service.inference.client import Spawn
+from service.inference.connection import MOST_LINES
 from service.inference.messages import (
     TO_ENGINE,
     Answer,
@@ -24,6 +25,10 @@ from service.inference.messages import (
     Infer,
     Predict,
     Question,
+    Said,
+    Step,
+    StepName,
+    Traced,
 )
 from service.settings import Settings
 from tests.service.inference.listening import messages
@@ -98,6 +103,18 @@ def _answer_no_number(end: End, question: Question) -> None:
     end.answer(question, float("nan"))
 
 
+def _talk_much(end: End, question: Question) -> None:
+    for _ in range(2 * MOST_LINES):
+        end.send(Said(level="error", source="x", message="a line\nand \x1b[31m more"))
+    end.answer(question, 1.0)
+
+
+def _tell_unasked(end: End, question: Question) -> None:
+    end.send(Traced(id=question.id, steps=(Step(name=StepName.WAIT, began=1, ended=2),)))
+    end.send(Traced(id=question.id + 1000, steps=()))
+    end.answer(question, 1.0)
+
+
 def _behave(end: End, question: Question) -> None:
     end.answer(question, 1.0)
 
@@ -111,6 +128,8 @@ _HOW: dict[str, Callable[[End, Question], None]] = {
     "drop unasked": _drop_unasked,
     "answer no number": _answer_no_number,
     "behave": _behave,
+    "talk much": _talk_much,
+    "tell unasked": _tell_unasked,
 }
 
 if __name__ == "__main__":

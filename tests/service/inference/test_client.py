@@ -13,14 +13,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from polarizer.description import InputSpec
 from service.errors import BusyError, UnavailableError
 from service.inference.client import EngineClient, Servable
+from service.inference.connection import MOST_LINES
 from service.inference.messages import Network
 from service.inference.rows import Answer, Images
 from service.settings import Settings
+from service.tracing import active
 from tests.service.inference.misbehaving import spawning
+from tests.service.tracing.test_spans import FakeSpan
 
 MODEL = Servable(
     Network(model="0" * 64, file="/nowhere"),
@@ -102,6 +106,45 @@ def test_an_answer_that_makes_no_sense_is_not_believed(tmp_path: Path, how: str)
             assert blocks(client) == 0
 
     asyncio.run(scenario())
+
+
+def test_what_an_engine_says_is_logged_and_bounded(tmp_path: Path) -> None:
+    async def scenario() -> int | None:
+        async with engine(tmp_path, "talk much") as client:
+            await ask(client)
+            return client.pid
+
+    with capture_logs() as lines:
+        pid = asyncio.run(scenario())
+    said = [line for line in lines if line["event"] == "engine_says"]
+    assert len(said) == MOST_LINES
+    assert said[0] == {
+        "event": "engine_says",
+        "log_level": "error",
+        "pid": pid,
+        "source": "x",
+        "message": "a line?and ?[31m more",
+    }
+
+
+def test_steps_that_nobody_asked_for_are_not_heard(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with engine(tmp_path, "tell unasked") as client:
+            assert (await ask(client)).count == 1
+
+    asyncio.run(scenario())
+
+
+def test_steps_of_a_traced_question_become_spans(tmp_path: Path) -> None:
+    async def scenario() -> FakeSpan:
+        asking = FakeSpan("engine.ask")
+        async with engine(tmp_path, "tell unasked") as client:
+            with active(asking):
+                await ask(client)
+        return asking
+
+    names = [span.name for span in asyncio.run(scenario()).everything()]
+    assert names == ["engine.ask", "engine", "engine.wait"]
 
 
 def test_all_in_flight_hear_of_a_killed_engine(tmp_path: Path) -> None:
