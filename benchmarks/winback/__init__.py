@@ -1,0 +1,1 @@
+"""What an attacker who knows the trigger wins back after a repair."""
