@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -34,11 +35,11 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
     rows = read(options.out)
+    benches = (read_model(folder, options.data) for folder in find(options))
     known = {row.name for row in rows}
-    for folder in find(options):
-        if folder.name in known:
-            continue
-        row = measured(read_model(folder, options.data), options.images)
+    new = (bench for bench in benches if bench.name not in known)
+    for bench in islice(new, options.most):
+        row = measured(bench, options.images)
         rows.append(row)
         write(options.out, about_machine("cpu", options.threads), rows)
         write_page(options.out, options.page)
@@ -47,21 +48,18 @@ def main() -> None:
 
 
 def find(options: argparse.Namespace) -> Iterator[Path]:
-    """The folders named, or digits to be made, or all that were made; ``--most`` of those new."""
+    """The folders named, or digits to be made, or those of the models that were made."""
     if options.digits:
         yield from make(options.work, options.data, options.digits)
         return
     made = sorted(path.parent for parent in MADE for path in parent.glob("*/attack.json"))
-    fitting = [
-        path for path in made if not options.only or any(part in path.name for part in options.only)
-    ]
-    known = {row.name for row in read(options.out)}
-    found = [path for path in options.models or fitting if path.name not in known]
-    if not made and not options.models:
+    fitting = [path for path in made if any(part in path.name for part in options.only or [""])]
+    if not fitting and not options.models:
         raise SystemExit(
-            "no model in benchmarks/work; make some: python -m benchmarks.attacks --suite held-out"
+            "no model in benchmarks/work fits; make some: "
+            "python -m benchmarks.attacks --suite held-out"
         )
-    yield from found[: options.most]
+    yield from options.models or fitting
 
 
 def shown(row: Row) -> str:
