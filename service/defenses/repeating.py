@@ -34,8 +34,8 @@ _EARLIER = (  # made once: that takes longer than to have it answered
     select(DefenseRecord.id)  # most often there is none
     .join(ModelRecord, ModelRecord.defense_id == DefenseRecord.id)
     .where(
-        DefenseRecord.tenant == bindparam("tenant"),
-        DefenseRecord.fingerprint == bindparam("fingerprint"),
+        DefenseRecord.tenant == bindparam("of_tenant"),
+        DefenseRecord.fingerprint == bindparam("of_fingerprint"),
         DefenseRecord.status == Status.SUCCEEDED,
         DefenseRecord.report_blob_id.is_not(None),
     )
@@ -83,7 +83,7 @@ def question(record: DefenseRecord) -> lifecycle.Question | None:
     if len(digests) < len(record.inputs):
         return None
     found = fingerprint(record.request, digests)
-    return lifecycle.Question(_EARLIER, {"tenant": record.tenant, "fingerprint": found})
+    return lifecycle.Question(_EARLIER, {"of_tenant": record.tenant, "of_fingerprint": found})
 
 
 def answer(session: Session, record: DefenseRecord) -> bool:

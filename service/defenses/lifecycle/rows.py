@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Insert,
     Select,
@@ -44,11 +43,13 @@ _INPUTS = table_of(InputRecord)
 _EVENTS = table_of(EventRecord)
 _ENTRIES = table_of(AuditRecord)
 _MOMENT = "moment"
+_ID = "row0_id"
 
 
 @dataclass(frozen=True)
 class Question:
-    """A query for one text, and its parameters; the same object for the same query."""
+    """A query for one text, the same object each time, and its parameters. Their names must not be
+    those of columns: the query becomes a part of an insert."""
 
     query: Select[tuple[str]]
     parameters: Mapping[str, Any]
@@ -64,11 +65,11 @@ class Added:
 
 @dataclass(frozen=True)
 class _Form:
-    """What a statement depends on but for its values."""
+    """What a statement depends on but for its values: the tables, with the columns that are given,
+    and the question. The defense is the first row: the others refer to it."""
 
-    inputs: int
+    rows: tuple[tuple[Table, tuple[str, ...]], ...]
     woken: bool
-    entry: bool
     query: Select[tuple[str]] | None
 
 
@@ -82,16 +83,18 @@ def insert_all(
 ) -> Added:
     """Columns that nobody has set get their defaults, in the record too. ``entry`` is a row of the
     audit log. What is asked does not see the new rows."""
-    values = _values("defense", record, _DEFENSES) | _first_event(record)
-    for number, given in enumerate(record.inputs):
+    found = [(_DEFENSES, _given(record, _DEFENSES))]
+    for given in record.inputs:
         given.defense_id = record.id
         if given.blob is not None:
             given.blob_id = given.blob.id
-        values |= _values(f"input{number}", given, _INPUTS)
-    values |= {f"entry__{name}": value for name, value in (entry or {}).items()}
-    query = None if question is None else question.query
-    form = _Form(len(record.inputs), woken, entry is not None, query)
-    asked = {} if question is None else question.parameters
+        found.append((_INPUTS, _given(given, _INPUTS)))
+    found.append((_EVENTS, _first_event(record)))
+    if entry is not None:
+        found.append((_ENTRIES, {name: entry[name] for name in entry if entry[name] is not None}))
+    values = {_name(n, key): row[key] for n, (_, row) in enumerate(found) for key in row}
+    query, asked = (question.query, question.parameters) if question else (None, {})
+    form = _Form(tuple((table, tuple(row)) for table, row in found), woken, query)
     if session.get_bind().dialect.name == "postgresql":
         return Added(*session.execute(_together(form), {**values, **asked}).one())
     answer = None if query is None else session.scalar(query, dict(asked))
@@ -101,7 +104,7 @@ def insert_all(
     return Added(moment, answer)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _together(form: _Form) -> ReturningInsert[Any]:
     """All of it in one statement; returns the moment, and the answer."""
     moment = type_coerce(func.clock_timestamp(), UtcDateTime)
@@ -114,46 +117,48 @@ def _together(form: _Form) -> ReturningInsert[Any]:
 
 
 def _statements(form: _Form, moment: ColumnElement[datetime]) -> list[Insert]:
-    """The defense first, since the others refer to it."""
-    times = {"created_at": moment, "enqueued_at": moment}
-    if not form.woken:
-        del times["enqueued_at"]
-    found = [
-        insert(_DEFENSES).values(_named("defense", _DEFENSES) | times),
-        *(insert(_INPUTS).values(_named(f"input{n}", _INPUTS)) for n in range(form.inputs)),
-        insert(_EVENTS).values(_named("event", _EVENTS) | {"created_at": moment}),
-    ]
-    return [*found, insert(_ENTRIES).values(_named("entry", _ENTRIES))] if form.entry else found
+    """Columns that are NULL are left out: psycopg remembers how statements of up to 50 parameters
+    are written, and reads others anew each time."""
+    found = []
+    for number, (table, columns) in enumerate(form.rows):
+        values = {key: _parameter(number, key, table) for key in columns}
+        if table is not _INPUTS and table is not _ENTRIES:
+            values["created_at"] = moment
+        if table is _DEFENSES and form.woken:
+            values["enqueued_at"] = moment
+        found.append(insert(table).values(values))
+    return found
 
 
-def _named(prefix: str, table: Table) -> dict[str, ColumnElement[Any]]:
-    """A parameter for each column."""
-    return {
-        column.key: bindparam(
-            f"{prefix}__{column.key}",
-            type_=JSON(none_as_null=True) if isinstance(column.type, JSON) else column.type,
-        )
-        for column in table.columns
-    }
+def _parameter(row: int, key: str, table: Table) -> ColumnElement[Any]:
+    return bindparam(_name(row, key), type_=table.c[key].type)
 
 
-def _values(prefix: str, record: DefenseRecord | InputRecord, table: Table) -> dict[str, Any]:
+def _name(row: int, key: str) -> str:
+    return _ID if key == "defense_id" else f"row{row}_{key}"
+
+
+def _given(record: DefenseRecord | InputRecord, table: Table) -> dict[str, Any]:
     known, values = vars(record), {}
-    for column in table.columns:
-        value = known.get(column.key)
+    for key, default in _defaults(table):
+        value = known.get(key)
         if value is None:
-            value = getattr(column.default, "arg", None)
-            setattr(record, column.key, value)
-        values[f"{prefix}__{column.key}"] = value
+            value = known[key] = default
+        if value is not None:
+            values[key] = value
     return values
 
 
+@cache
+def _defaults(table: Table) -> list[tuple[str, Any]]:
+    return [(column.key, getattr(column.default, "arg", None)) for column in table.columns]
+
+
 def _first_event(record: DefenseRecord) -> dict[str, Any]:
-    event = {
+    return {
         "defense_id": record.id,
         "sequence": 1,
         "attempt": record.attempt,
         "type": "status",
         "data": {"status": Status.QUEUED},
     }
-    return {f"event__{name}": value for name, value in event.items()}
