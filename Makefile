@@ -9,12 +9,14 @@ STAMP := $(VENV)/.installed
 PIP    = $(BIN)/python -m pip --disable-pip-version-check --quiet
 # ONNX Runtime would otherwise report its use to its makers.
 export ORT_DISABLE_TELEMETRY := 1
+# What pip would do on one core, and for the packages' own tests; what is no Python stays as it is.
+COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 # The first interpreter that is new enough and can make a virtual environment with pip.
 PYTHON ?= $(firstword $(foreach name,python3 python3.11 python3.12 python3.13,$(shell \
 	$(name) -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $(name))))
 
-.PHONY: help setup check fix manifests test fuzz sbom faults docs demo example serve bench-defense bench-serve bench-scale clean
+.PHONY: help setup check check-types check-style check-deploy check-site fix manifests test fuzz sbom faults docs demo example serve bench-defense bench-serve bench-scale clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -32,15 +34,29 @@ $(STAMP): pyproject.toml constraints.txt
 			exit 1; }; \
 		echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing into $(VENV); the first time takes minutes"
-	@$(PIP) install -c constraints.txt -e '.[service,worker,telemetry,demo,bench,docs,dev]'
+	@$(PIP) install --no-compile -c constraints.txt \
+		-e '.[service,worker,telemetry,demo,bench,docs,dev]'
+	@$(COMPILE)
 	@touch $@
 
+# Two at a time, for each of them keeps one core busy; what each says stays together where make can.
 check: setup ## lint, types, deployment files, documentation; changes no file of the source
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 \
+		$(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+		check-types check-style check-deploy check-site
+
+check-types:
+	$(BIN)/mypy
+
+check-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+check-deploy:
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/check
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh deploy/audit
+
+check-site:
 	$(SITE)
 
 # Run as a module, so that its hooks find the packages that the reference is made of; without the
@@ -63,7 +79,7 @@ manifests: setup ## deploy/kubernetes: base and overlays anew from the chart
 	$(BIN)/python -m deploy.kubernetes.render
 
 test: setup ## every test; real servers where they can be had
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: setup ## 100,000 files and 20,000 requests that nobody should send
 	$(BIN)/python -m tests.fuzz --out benchmarks/results/fuzz.json
@@ -90,8 +106,11 @@ BENCH         := $(BIN)/python -m benchmarks.defense --out benchmarks/results/de
 
 bench-defense: setup ## the small table of repairs beside rivals; two cores, under 30 minutes
 	$(BIN)/python -m benchmarks.attacks --suite small --data $(DATA) --only $(BENCH_SMALL)
-	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 50 --seeds 0 1 2
-	$(BENCH) --models $(DATA)/badnets --images 500 --rival-share 0.1 --resume
+	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 50 --seeds 0 1 2 --rivals ft ft_sam
+	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 --seeds 0 1 2 --rivals i_bau --resume
+	$(BENCH) --models $(DATA)/badnets --images 2500 --seeds 0 1 2 --rival-share 0.01 --time-rivals --resume
+	$(BENCH) --models $(DATA)/badnets --images 500 --rivals ft ft_sam i_bau --rival-share 0.1 --resume
+	$(BENCH) --models $(DATA)/badnets --images 500 --seeds 1 2 --rivals --resume
 	$(BIN)/python -m benchmarks.defense.page
 
 # SERVE_ARGS="--conditions '…'" says in the results what else ran; --quick takes under 3 minutes.

@@ -16,7 +16,8 @@ section holds figures of papers. `make bench-defense` repeats the small table.
   by the seconds of our default on the same model, images and seed. Defenses take turns, each in a
   process of its own with the same number of threads. **MB**: peak memory beyond the loaded model
   and images (resident set on a CPU, the allocator's peak on CUDA).
-- **≈**: only a part of the published work was done (see below), and its time extrapolated.
+- **≈**: only a part of the published work was done (see below), and its time extrapolated. Where
+  the measures are missing too, it was timed and not judged; one seed is enough for that.
 - Clean images are drawn class by class, by seed; a model with fewer images than a table names
   appears with all that there are. Within a run, test images and triggers choose nothing.
 
