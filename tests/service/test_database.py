@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.pq import TransactionStatus
 from sqlalchemy import inspect, select, text
 
 from service.database import Database, SchemaError, _alembic_config, now
@@ -137,6 +138,23 @@ def test_an_exception_undoes_everything(database: Database) -> None:
     with pytest.raises(RuntimeError), database.write() as session:  # noqa: PT012
         blob(session, now(session))
         session.flush()
+        raise RuntimeError
+    with database.read() as session:
+        assert session.scalars(select(BlobRecord)).all() == []
+
+
+def test_a_look_begins_no_transaction_at_a_server(database: Database) -> None:
+    """And what is written over the same connection after it is one all the same."""
+    with database.read() as session:
+        assert session.scalars(select(BlobRecord)).all() == []
+        held = session.connection().connection.driver_connection
+        if database.engine.dialect.name == "postgresql":
+            assert held is not None
+            assert held.info.transaction_status == TransactionStatus.IDLE
+    with pytest.raises(RuntimeError), database.write() as session:  # noqa: PT012
+        blob(session, now(session))
+        session.flush()
+        assert session.connection().connection.driver_connection is held
         raise RuntimeError
     with database.read() as session:
         assert session.scalars(select(BlobRecord)).all() == []
