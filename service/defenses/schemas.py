@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_args
 
@@ -118,8 +119,11 @@ class InputView(BaseModel):
     size: Annotated[int | None, Field(description="bytes")]
 
     @classmethod
-    def of(cls, record: InputRecord) -> Self:
-        size = record.blob.size if record.blob else None
+    def of(cls, record: InputRecord, sizes: Mapping[str, int] | None = None) -> Self:
+        if sizes is not None:
+            size = sizes.get(record.role)
+        else:
+            size = record.blob.size if record.blob else None
         return cls(filename=record.filename, uri=record.uri, sha256=record.sha256, size=size)
 
 
@@ -164,7 +168,8 @@ class Defense(BaseModel):
     evidence: EvidenceConfig | None = None
 
     @classmethod
-    def of(cls, record: DefenseRecord) -> Self:
+    def of(cls, record: DefenseRecord, sizes: Mapping[str, int] | None = None) -> Self:
+        """``sizes``: bytes of its inputs' files by role, where nobody need ask for them."""
         return cls.model_validate(
             {
                 "id": record.id,
@@ -185,7 +190,7 @@ class Defense(BaseModel):
                 "finished_at": record.finished_at,
                 "estimated_finish_at": record.estimated_finish_at,
                 "webhook": webhook_of(record),
-                "inputs": {item.role: InputView.of(item) for item in record.inputs},
+                "inputs": {item.role: InputView.of(item, sizes) for item in record.inputs},
                 **record.request,
             }
         )

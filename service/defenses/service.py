@@ -21,10 +21,11 @@ from service.defenses.schemas import ROLES, Defense, DefenseRequest, UploadRefer
 from service.defenses.states import Status
 from service.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
 from service.ids import new_id
-from service.records import DefenseRecord, InputRecord, UploadRecord
+from service.records import DefenseRecord, InputRecord
 from service.resources import Resources
 from service.tracing import current_traceparent
 from service.uploads import repository as uploads
+from service.uploads.repository import Kept
 from service.webhooks import secrets
 
 _KEPT = {"description", "target_class", "attack_tests", "config", "evidence"}
@@ -61,7 +62,8 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
             with resources.database.write() as session:
                 quotas.take_defense(session, tenant)
                 quotas.require_room(session, tenant)
-                record = _record(session, tenant, draft, blob_ids)
+                kept = uploads.keep_all(session, tenant, draft.uploads())
+                record = _record(session, tenant, draft, kept, blob_ids)
                 record.queue = draft.request.queue or resources.settings.queues[0]
                 may_repeat = not draft.request.fresh and resources.settings.reuse_results
                 earlier = lifecycle.add(
@@ -73,12 +75,9 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 )
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
-                if earlier is not None:
-                    repeating.give(session, record, earlier)
-                session.flush()
-                if record.answered_from is not None:  # much has changed behind its back
-                    session.expire(record)
-                return Defense.of(record)
+                if earlier is not None and repeating.give(session, record, earlier):
+                    session.expire(record)  # much has changed behind its back
+                return Defense.of(record, _sizes(draft, kept))
         except IntegrityError as error:  # a blob was shared with something forgotten meanwhile
             raise UnavailableError("an input was deleted meanwhile; send it again") from error
 
@@ -98,11 +97,24 @@ def _kept(resources: Resources, tenant: str, draft: Draft) -> Iterator[dict[Role
         raise
 
 
+def _sizes(draft: Draft, kept: Mapping[str, Kept]) -> dict[str, int]:
+    """Bytes of the files, by role."""
+    sizes: dict[str, int] = {role: sent.spooled.size for role, sent in draft.files.items()}
+    for role in ROLES:
+        reference = draft.request.reference(role)
+        if isinstance(reference, UploadReference):
+            sizes[role] = kept[reference.upload].size
+    return sizes
+
+
 def _record(
-    session: Session, tenant: str, draft: Draft, blob_ids: dict[Role, str]
+    session: Session,
+    tenant: str,
+    draft: Draft,
+    kept: Mapping[str, Kept],
+    blob_ids: Mapping[Role, str],
 ) -> DefenseRecord:
     request = draft.request
-    kept = uploads.keep_all(session, tenant, draft.uploads())
     named = [_named(kept, draft, role) for role in ROLES]
     sent = [
         InputRecord(
@@ -148,7 +160,7 @@ def _webhook(session: Session, tenant: str, request: DefenseRequest) -> dict[str
     }
 
 
-def _named(kept: Mapping[str, UploadRecord], draft: Draft, role: Role) -> InputRecord | None:
+def _named(kept: Mapping[str, Kept], draft: Draft, role: Role) -> InputRecord | None:
     reference = draft.request.reference(role)
     if reference is None:
         return None
@@ -159,8 +171,8 @@ def _named(kept: Mapping[str, UploadRecord], draft: Draft, role: Role) -> InputR
         raise InvalidRequestError(f"{role}: there is no upload {reference.upload!r}")
     return InputRecord(
         role=role,
-        blob=upload.blob,
-        sha256=upload.blob.sha256,
+        blob_id=upload.blob_id,
+        sha256=upload.sha256,
         filename=upload.filename,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
@@ -10,16 +11,28 @@ from sqlalchemy.orm import Session
 from service.database import now
 from service.errors import NotFoundError
 from service.ids import new_id
-from service.records import BlobRecord, UploadRecord
+from service.records import BlobRecord, UploadRecord, table_of
 
+_UPLOADS, _BLOBS = table_of(UploadRecord), table_of(BlobRecord)
 _KEPT = (  # made once: that takes longer than to have it answered
-    select(UploadRecord)
+    select(_UPLOADS.c.id, _UPLOADS.c.blob_id, _UPLOADS.c.filename, _BLOBS.c.sha256, _BLOBS.c.size)
+    .join_from(_UPLOADS, _BLOBS)
     .where(
-        UploadRecord.tenant == bindparam("tenant"),
-        UploadRecord.id.in_(bindparam("ids", expanding=True)),
+        _UPLOADS.c.tenant == bindparam("tenant"),
+        _UPLOADS.c.id.in_(bindparam("ids", expanding=True)),
     )
-    .with_for_update(of=UploadRecord, read=True)
+    .with_for_update(of=_UPLOADS, read=True)
 )
+
+
+class Kept(NamedTuple):
+    """What a defense wants to know of an upload; ``size`` is bytes."""
+
+    id: str
+    blob_id: str
+    filename: str | None
+    sha256: str
+    size: int
 
 
 def add(session: Session, *, tenant: str, blob_id: str, filename: str | None) -> UploadRecord:
@@ -46,12 +59,12 @@ def get(session: Session, tenant: str, upload_id: str) -> UploadRecord:
     return found
 
 
-def keep_all(session: Session, tenant: str, upload_ids: Collection[str]) -> dict[str, UploadRecord]:
+def keep_all(session: Session, tenant: str, upload_ids: Collection[str]) -> dict[str, Kept]:
     """Those of them that are there; nobody deletes one before this transaction ends."""
     if not upload_ids:
         return {}
-    found = session.scalars(_KEPT, {"tenant": tenant, "ids": list(upload_ids)})
-    return {record.id: record for record in found}
+    found = session.execute(_KEPT, {"tenant": tenant, "ids": list(upload_ids)})
+    return {row.id: row for row in map(Kept._make, found)}
 
 
 def remove(session: Session, tenant: str, upload_id: str) -> str:
