@@ -101,13 +101,13 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.request_metrics = requests
     problems.install(app)
-    routers = (
+    routers = (  # looked through in this order at every request
+        defenses.router,
         health.router,
         pages.router,
         reference.router,
         uploads.router,
         multipart.router,
-        defenses.router,
         models.router,
         exports.router,
         names.router,
