@@ -35,6 +35,7 @@ def rules(file: str) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+WRITTEN = ("recording", "alerts")
 ALERTS = rules("alerts.yml")
 RECORDED = {rule["record"] for rule in rules("recording.yml")}
 PANELS = [
@@ -191,3 +192,21 @@ def test_prometheus_understands_every_panel(promtool: str, tmp_path: Path) -> No
     file = tmp_path / "panels.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": queries}]}))
     run(promtool, "check", "rules", file)
+
+
+def test_the_operators_rules_are_these_rules(tmp_path: Path) -> None:
+    """As docs/kubernetes.md makes them, with a kubectl that keeps what it is given."""
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    found = re.search(r"```sh\n(for file in recording.*?done\n)", text, re.DOTALL)
+    assert found
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\necho --- >> "{tmp_path}/made"\ncat >> "{tmp_path}/made"\n')
+    kubectl.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", "-eu", "-c", found[1]], cwd=ROOT, env={**os.environ, "PATH": path}, check=True
+    )
+    made = list(yaml.safe_load_all((tmp_path / "made").read_text()))
+    assert [one["kind"] for one in made] == ["PrometheusRule"] * 2
+    files = [yaml.safe_load((PROMETHEUS / f"{name}.yml").read_text()) for name in WRITTEN]
+    assert [one["spec"] for one in made] == files
