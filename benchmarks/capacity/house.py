@@ -16,8 +16,8 @@ FILLED = 0.8
 """How much of its time a worker, an engine or an API process is meant to be busy."""
 
 POLL_SECONDS = 2.0
-TELLING = 0.87
-"""Of a job's time, what it tells its progress in: two stages of six (worker/rows.py)."""
+TELLING = ("purifying", "evaluating")
+"""The stages that tell their progress (worker/rows.py)."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +67,24 @@ def jobs(
         yield database, costs.database["create"]
         ended: list[bool] = []
         simulation.start(polls(ended))
-        length = chance.choice(costs.jobs)
-        simulation.start(writing(length))
-        yield workers, length
+        stages = costs.stages(chance.choice(costs.purifying))
+        simulation.start(writing(stages))
+        yield workers, sum(stages.values())
         yield database, costs.database["end"]
         ended.append(True)
 
-    def writing(length: float) -> Process:
+    def writing(stages: dict[str, float]) -> Process:
         """What a running job writes. It begins with the job's arrival and not with its turn: as
         many begin too early as end too early, and the database sees the same rate."""
         yield database, costs.database["claim"]
-        until = simulation.now + length
+        until = simulation.now + sum(stages.values())
         simulation.start(beside(costs.database["renew"], writes.renewal, until))
-        told = simulation.now + TELLING * length
-        simulation.start(beside(costs.database["progress"], writes.progress, told))
+        for name, length in stages.items():
+            yield database, costs.database["progress"]  # the stage's own row
+            if name in TELLING:
+                told = simulation.now + length
+                simulation.start(beside(costs.database["progress"], writes.progress, told))
+            yield length
 
     def polls(ended: list[bool]) -> Process:
         while not ended:
@@ -88,7 +92,7 @@ def jobs(
             yield database, costs.database["get"]
 
     simulation.arrivals(PEAK * jobs_a_day / DAY, job)
-    simulation.run(2 * max(costs.jobs))
+    simulation.run(2 * sum(costs.stages(max(costs.purifying)).values()))
     simulation.forget()
     simulation.run(seconds)
     return JobsPoint(

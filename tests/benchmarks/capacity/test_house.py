@@ -8,7 +8,9 @@ from benchmarks.capacity.costs import Costs
 from benchmarks.capacity.house import DAY, PEAK, Writes, jobs, predictions, workers_for
 
 COSTS = Costs(
-    jobs=(10.0,),
+    purifying=(16 / 3,),
+    service=1.0,
+    shares={"validating": 0.1, "evaluating": 0.4},
     database=dict.fromkeys(("create", "claim", "renew", "progress", "get", "end"), 0.001),
     web=0.001,
     idle=0.002,
@@ -19,12 +21,22 @@ COSTS = Costs(
 
 def test_a_database_is_as_busy_as_its_transactions_take() -> None:
     load = DAY * 2 / PEAK  # two a second
-    point = jobs(COSTS, load, cores=8, writes=Writes(renewal=2.0, progress=5.0), seconds=400)
-    a_job = 3 + 10 / 2 + 0.87 * 10 / 5 + 10 / 2
-    assert point.workers == workers_for(COSTS, load) == 25
-    assert point.connections == 50
+    point = jobs(COSTS, load, cores=8, writes=Writes(renewal=2.0, progress=5.0), seconds=2000)
+    telling = 16 / 3 * 1.4
+    a_job = 3 + 9 / 2 + telling / 5 + 5 + 4  # ends, renewals, progress, polls, stages
+    assert point.workers == workers_for(COSTS, load) == 23
+    assert point.connections == 46
     assert point.transactions_a_second == pytest.approx(2 * a_job, rel=0.1)
     assert point.database_cores == pytest.approx(2 * a_job * 0.001, rel=0.1)
+
+
+def test_a_job_is_its_stages_in_order() -> None:
+    stages = COSTS.stages(6.0)
+    assert list(stages) == ["service", "validating", "purifying", "evaluating"]
+    assert stages == pytest.approx(
+        {"service": 1.0, "validating": 0.6, "purifying": 6.0, "evaluating": 2.4}
+    )
+    assert COSTS.job == pytest.approx(9)
 
 
 def test_fewer_writes_keep_it_less_busy() -> None:
