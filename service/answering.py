@@ -23,6 +23,8 @@ from sqlalchemy import Engine, create_engine, event
 CONNECT_SECONDS = 5
 LATER = 5.0
 """Seconds that the server has for saying itself that something took too long."""
+MOST_CONNECTIONS = 15
+"""Of a process; opened when they are wanted, and kept."""
 FRESH = 10.0
 """Seconds for which a socket that tells nothing is believed; no router forgets it sooner."""
 
@@ -90,7 +92,15 @@ def engine(url: str, answer_seconds: float | None) -> Engine:
     arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if answer_seconds is not None:
         arguments["options"] = server_limits(answer_seconds)
-    found = create_engine(url, pool_pre_ping=True, pool_timeout=10, connect_args=arguments)
+    found = create_engine(
+        url,
+        connect_args=arguments,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        pool_size=MOST_CONNECTIONS,
+        max_overflow=0,  # these would be closed after a burst, and opened for the next one
+        pool_use_lifo=True,  # what was used last is fresh, and knows its statements
+    )
     if answer_seconds is not None:
         bounded = connection_class(answer_seconds)
 
@@ -102,8 +112,8 @@ def engine(url: str, answer_seconds: float | None) -> Engine:
 
         ask = found.dialect.do_ping
 
-        def ping(connection: Any) -> bool:  # noqa: ANN401 - as SQLAlchemy has it
-            return connection.seems_well() or ask(connection)
+        def ping(dbapi_connection: Any) -> bool:  # noqa: ANN401 - as SQLAlchemy has it
+            return dbapi_connection.seems_well() or ask(dbapi_connection)
 
         found.dialect.do_ping = ping  # type: ignore[method-assign]
 

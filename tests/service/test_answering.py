@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psutil
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from service.answering import MOST_CONNECTIONS
 from service.database import DATABASE_ERRORS, Database
 from tests.servers import PostgresServer
 from tests.waiting import wait_until
@@ -149,6 +150,15 @@ def test_connections_that_the_server_has_ended_are_not_used(
     operator.dispose()
     take(patient)
     take(patient)
+
+
+def test_a_burst_leaves_its_connections_to_the_next_one(patient: Database) -> None:
+    def burst() -> set[int]:
+        with ExitStack() as held:
+            some = [held.enter_context(patient.engine.connect()) for _ in range(MOST_CONNECTIONS)]
+            return {each.scalar(text("SELECT pg_backend_pid()")) for each in some}
+
+    assert burst() == burst()
 
 
 def gone(operator: Database, pids: list[int]) -> bool:

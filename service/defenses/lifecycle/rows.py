@@ -51,7 +51,7 @@ class Question:
     """A query for one text, the same object each time, and its parameters. Their names must not be
     those of columns: the query becomes a part of an insert."""
 
-    query: Select[tuple[str]]
+    query: Select[str]
     parameters: Mapping[str, Any]
 
 
@@ -70,7 +70,7 @@ class _Form:
 
     rows: tuple[tuple[Table, tuple[str, ...]], ...]
     woken: bool
-    query: Select[tuple[str]] | None
+    query: Select[str] | None
 
 
 def insert_all(
