@@ -14,6 +14,8 @@ from service.defenses import lifecycle
 from service.defenses.lifecycle import Lease
 from service.defenses.report import Numbers
 from service.defenses.states import Stage
+from service.tracing import active
+from tests.service.tracing.test_spans import FakeSpan
 from tests.worker.conftest import Bench
 from worker.events import MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
 from worker.rows import BETWEEN_PROGRESS, EventRows
@@ -218,3 +220,16 @@ def test_nothing_is_written_twice_or_lost_when_a_commit_is_in_doubt(
     expected.append(("stage", {"stage": "measuring"}))
     assert written == expected
     assert bench.row(lease.defense_id).stage == Stage.MEASURING
+
+
+def test_a_trace_has_stages_and_no_progress(bench: Bench, lease: Lease, clock: FakeClock) -> None:
+    rows, root = EventRows(bench.database, lease, clock=clock), FakeSpan("attempt")
+    with active(root):
+        for stage in (Stage.FETCHING, Stage.PURIFYING):
+            rows.begin(stage)
+        for step in range(5):
+            clock.seconds += 2 * BETWEEN_PROGRESS
+            rows.take(progress(step))
+            rows.flush()
+    assert len(steps(bench, lease)) == 5
+    assert [span.name for span in root.children] == ["database.write"] * 2
