@@ -59,6 +59,7 @@ def profile_section(content: dict[str, Any], picture: str) -> list[str]:
     told, measured = content["about"], content["cases"]
     names = list(dict.fromkeys(name for one in measured for name in one["shares"]))
     first = measured[0]
+    clock = " Seconds are of the processor." if told.get("clock") == "processor" else ""
     settings = f" with `{json.dumps(told['settings'])}`" if told.get("settings") else ""
     conditions = (
         f" {told['conditions'].rstrip('.').capitalize()}." if told.get("conditions") else ""
@@ -68,8 +69,8 @@ def profile_section(content: dict[str, Any], picture: str) -> list[str]:
         "",
         f"`python -m benchmarks.defense --profile`: PreAct-ResNet18 with random weights, method "
         f"`{told['method']}`{settings}, {told['device']}, {told['processor']}, {told['threads']} "
-        f"threads, {told['day']}.{conditions} One property changes at a time. Each case took "
-        f"{first['steps']} steps; *a repair* is of {first['of_steps']} of them and of what is done "
+        f"threads, {told['day']}.{clock}{conditions} One property changes at a time. Each case "
+        f"took {first['steps']} steps; *a repair* is of {first['of_steps']} of them and of what is done "
         "once, and the shares are of that time.",
         "",
         f"![seconds of a repair by phase, one property changed at a time]({picture})",

@@ -30,7 +30,7 @@ from polarizer.classifier import Classifier
 from polarizer.config import PurifyConfig
 from polarizer.description import InputSpec, PreActResNet18
 from polarizer.images import LabelledImages
-from polarizer.progress import Progress, StepDone
+from polarizer.progress import Progress, Started, StepDone
 from polarizer.purification import purify
 
 PHASES = {
@@ -92,6 +92,7 @@ CASES = (
 class Phases:
     """Seconds of each phase, without those of phases within it (:data:`ONCE` excepted)."""
 
+    now: Callable[[], float] = field(default_factory=lambda: _now)
     seconds: dict[str, float] = field(default_factory=dict)
     _stack: list[str] = field(default_factory=list)
     _since: float = 0.0
@@ -113,7 +114,7 @@ class Phases:
         return measured
 
     def _switch(self) -> None:
-        now = _now()
+        now = self.now()
         if self._stack:
             phase = self._stack[-1]
             self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._since
@@ -136,17 +137,28 @@ class Measured:
     megabytes: float | None
 
 
-def measure(case: Case, config: PurifyConfig, device: torch.device, of_steps: int) -> Measured:
-    """Purify once for ``config.steps`` steps; the time of a repair is that of ``of_steps``."""
+def measure(
+    case: Case,
+    config: PurifyConfig,
+    device: torch.device,
+    of_steps: int,
+    now: Callable[[], float] | None = None,
+) -> Measured:
+    """Purify once for ``config.steps`` steps; the time of a repair is that of ``of_steps``.
+
+    ``now`` is the clock, in seconds; by default that on the wall.
+    """
+    now = now or _now
     classifier, clean = random_problem(case)
     told: list[float] = []
-    with phases() as spent, peak_memory(device) as peak:
-        began = _now()
+    with phases(now) as spent, peak_memory(device) as peak:
+        began = now()
         result = purify(
-            classifier, clean, config, device=device, on_progress=partial(_note_step, told)
+            classifier, clean, config, device=device, on_progress=partial(_note, told, now)
         )
-        total = _now() - began
-    once, each = total - told[-1], told[-1] / result.steps
+        total = now() - began
+    in_steps = told[-1] - told[0]
+    once, each = total - in_steps, in_steps / result.steps
     seconds = once + of_steps * each
     times = {phase: 1 if phase in ONCE else of_steps / result.steps for phase in spent.seconds}
     shares = {phase: times[phase] * own / seconds for phase, own in spent.seconds.items()}
@@ -156,15 +168,15 @@ def measure(case: Case, config: PurifyConfig, device: torch.device, of_steps: in
     return Measured(case, *sizes, once, each, seconds, shares, peak.megabytes)
 
 
-def _note_step(told: list[float], event: Progress) -> None:
-    if isinstance(event, StepDone):
-        told.append(event.seconds)
+def _note(told: list[float], now: Callable[[], float], event: Progress) -> None:
+    if isinstance(event, Started | StepDone):
+        told.append(now())
 
 
 @contextmanager
-def phases() -> Iterator[Phases]:
-    """Within the block every function of :data:`PHASES` that exists is timed."""
-    spent = Phases()
+def phases(now: Callable[[], float]) -> Iterator[Phases]:
+    """Within the block every function of :data:`PHASES` that exists is timed by ``now``."""
+    spent = Phases(now)
     with ExitStack() as patches:
         for phase, names in PHASES.items():
             for name in names:
@@ -222,11 +234,12 @@ def main(arguments: Sequence[str]) -> None:
     warm = replace(CASES[0], images=256)
     of_steps = PurifyConfig(method=options.method).steps
     measure(warm, config.model_copy(update={"steps": 2}), device, of_steps)
+    now = time.process_time if options.processor_time else _now
     measured = []
     for case in CASES:
         if options.only and case.what not in options.only:
             continue
-        measured.append(measure(case, config, device, of_steps))
+        measured.append(measure(case, config, device, of_steps, now))
         print(as_lines(measured[-1:]), flush=True)
         write(measured, options)
     print(f"\n{as_lines(measured)}\nwrote {options.out}; the page: benchmarks.defense.page")
@@ -238,6 +251,7 @@ def write(measured: list[Measured], options: argparse.Namespace) -> None:
         "method": options.method,
         "settings": dict(options.set),
         "conditions": options.conditions,
+        "clock": "processor" if options.processor_time else "wall",
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     content = {"about": about, "cases": [asdict(one) for one in measured]}
@@ -273,6 +287,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="CASE", help="reference, images, width …")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--processor-time", action="store_true", help="of this process alone: for busy machines"
+    )
     parser.add_argument("--conditions", default="", help="what else the machine did, in words")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/profile.json"))
     return parser.parse_args(arguments)

@@ -40,7 +40,7 @@ def test_a_phase_that_raises_ends() -> None:
 
 def test_functions_are_themselves_again_afterwards() -> None:
     before = optimisation._check
-    with phases():
+    with phases(profiling._now):
         assert optimisation._check is not before
     assert optimisation._check is before
 
