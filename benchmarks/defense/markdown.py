@@ -70,8 +70,8 @@ def profile_section(content: dict[str, Any], picture: str) -> list[str]:
         f"`python -m benchmarks.defense --profile`: PreAct-ResNet18 with random weights, method "
         f"`{told['method']}`{settings}, {told['device']}, {told['processor']}, {told['threads']} "
         f"threads, {told['day']}.{clock}{conditions} One property changes at a time. Each case "
-        f"took {first['steps']} steps; *a repair* is of {first['of_steps']} of them and of what is done "
-        "once, and the shares are of that time.",
+        f"took {first['steps']} steps; *a repair* is of {first['of_steps']} of them and of what is "
+        "done once, and the shares are of that time.",
         "",
         f"![seconds of a repair by phase, one property changed at a time]({picture})",
         "",
