@@ -10,6 +10,7 @@ import yaml
 
 from deploy.kubernetes import helm
 from deploy.kubernetes.kustomize import key
+from service.webhooks import addresses
 from tests.deploy.kubernetes.reading import (
     HERE,
     PROFILES,
@@ -79,8 +80,18 @@ def test_who_answers_is_reached_by_its_port_only(manifests: Manifests) -> None:
             assert ways_out(manifests, pod) == {DNS, DATABASE, BROKER, STORE}
 
 
+ADDRESSES = [
+    *("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1", "93.184.216.34"),
+    *("::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2606:2800:220:1::1"),
+    *(str(network[end]) for network in addresses._NOT_PUBLIC for end in (0, -1)),
+]
+
+
 @every_profile
-def test_webhooks_go_to_public_addresses(manifests: Manifests) -> None:
+@pytest.mark.parametrize("address", dict.fromkeys(ADDRESSES))
+def test_webhooks_reach_what_the_service_takes_for_public(
+    manifests: Manifests, address: str
+) -> None:
     policy = manifests["NetworkPolicy", "polarizer-web"]["spec"]
     blocks = [
         peer["ipBlock"]
@@ -88,11 +99,17 @@ def test_webhooks_go_to_public_addresses(manifests: Manifests) -> None:
         for peer in rule.get("to", [])
         if "ipBlock" in peer
     ]
-    assert len(blocks) == 1
-    closed = [ipaddress.ip_network(cidr) for cidr in blocks[0]["except"]]
-    for address in ("10.1.2.3", "172.20.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1"):
-        assert any(ipaddress.ip_address(address) in network for network in closed)
-    assert not any(ipaddress.ip_address("93.184.216.34") in network for network in closed)
+    assert len(blocks) == 2, "of both versions"
+    wanted = ipaddress.ip_address(address)
+
+    def within(cidr: str) -> bool:
+        network = ipaddress.ip_network(cidr)
+        return network.version == wanted.version and wanted in network
+
+    is_open = any(
+        within(block["cidr"]) and not any(map(within, block["except"])) for block in blocks
+    )
+    assert is_open == addresses.is_public(wanted)
 
 
 @pytest.mark.skipif(not helm.is_here(), reason="helm-python-sdk is not installed")
