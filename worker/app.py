@@ -56,6 +56,7 @@ def run_worker(settings: Settings) -> int:
                 observed(open_store(settings), StoreMetrics(metrics.registry)),
                 workplace.folder / input_cache.FOLDER,
                 settings.input_cache_bytes,
+                on_read=metrics.input_read,
             ),
             Queue(celery),
             workplace,

@@ -33,13 +33,15 @@ log = structlog.get_logger()
 FOLDER = "inputs"
 LOOK_SECONDS = 10.0
 """How often it is asked, at most, which blobs have been deleted."""
+FROM_COPY, FROM_STORE = "copy", "store"
 ROOM_FACTOR = 4
 """Nothing is kept that would leave less free disk than so many times its size: jobs come first."""
 
 
 class CachingBlobs(Blobs):
     """``read`` keeps what it reads, ``most_bytes`` of it at most; the copies that were used longest
-    ago go first. 0 keeps nothing. Any number of threads may read."""
+    ago go first. 0 keeps nothing. ``on_read`` hears where each is read from. Any number of threads
+    may read."""
 
     def __init__(
         self,
@@ -48,11 +50,13 @@ class CachingBlobs(Blobs):
         folder: Path,
         most_bytes: int,
         clock: Callable[[], float] = time.monotonic,
+        on_read: Callable[[str], object] = lambda _source: None,
     ) -> None:
         super().__init__(database, store)
         self._folder = folder
         self._most_bytes = most_bytes
         self._clock = clock
+        self._on_read = on_read
         self._looked = clock()
         self._sizes: OrderedDict[str, int] = OrderedDict()  # by blob, used longest ago first
         self._lock = threading.Lock()
@@ -60,9 +64,12 @@ class CachingBlobs(Blobs):
     def read(self, blob: BlobRecord) -> Iterator[bytes]:
         """As :meth:`Blobs.read`, from the copy if there is a good one."""
         if blob.size > self._most_bytes:
+            self._on_read(FROM_STORE)
             return super().read(blob)
         self._drop_deleted()
-        return self._read_copy(blob) or self._fetch(blob, super().read(blob))
+        copy = self._read_copy(blob)
+        self._on_read(FROM_STORE if copy is None else FROM_COPY)
+        return copy or self._fetch(blob, super().read(blob))
 
     def _read_copy(self, blob: BlobRecord) -> Iterator[bytes] | None:
         with self._lock:

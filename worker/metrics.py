@@ -89,11 +89,22 @@ class WorkerMetrics:
             "Messages that the broker delivered again because nobody had acknowledged them.",
             registry=self.registry,
         )
+        self._inputs = Counter(
+            "polarizer_worker_inputs",
+            "Inputs that were read, from the store or from a copy that the worker has kept.",
+            ("source",),
+            registry=self.registry,
+        )
         for result in ("ran", "nothing"):
             self._messages.labels(result)
+        for source in ("store", "copy"):
+            self._inputs.labels(source)
 
     def message(self, result: str) -> None:
         self._messages.labels(result).inc()
+
+    def input_read(self, source: str) -> None:
+        self._inputs.labels(source).inc()
 
     def waited(self, seconds: float) -> None:
         self._queue_seconds.observe(seconds)

@@ -187,6 +187,12 @@ STAGES = [
     ),
     Chart("Messages", "ops", rate("polarizer_worker_messages_total", "result")),
     Chart(
+        "Inputs, by where they were read from",
+        "ops",
+        rate("polarizer_worker_inputs_total", "source"),
+        "copy: the worker had kept it from an earlier job",
+    ),
+    Chart(
         "Memory of worker processes",
         "bytes",
         [('process_resident_memory_bytes{job="polarizer-worker"}', "{{instance}}")],

@@ -18,7 +18,7 @@ from service.records import BlobRecord
 from service.settings import Settings
 from service.storage.local import LocalStore
 from tests.service.conftest import migrate
-from worker.input_cache import LOOK_SECONDS, CachingBlobs
+from worker.input_cache import FROM_COPY, FROM_STORE, LOOK_SECONDS, CachingBlobs
 
 
 class CountingStore(LocalStore):
@@ -85,6 +85,15 @@ def test_the_store_is_asked_once(place: Place) -> None:
     assert [place.read(blob) for _ in range(3)] == [b"12345"] * 3
     assert place.store.reads == [blob.key]
     assert place.copies() == {blob.id}
+
+
+def test_who_asks_hears_where_it_was_read_from(place: Place) -> None:
+    heard: list[str] = []
+    blobs = CachingBlobs(place.database, place.store, place.folder, 10, on_read=heard.append)
+    small, large = place.kept(b"12345"), place.kept(b"12345678901")
+    for blob in (small, small, large, large):
+        b"".join(blobs.read(blob))
+    assert heard == [FROM_STORE, FROM_COPY, FROM_STORE, FROM_STORE]
 
 
 def test_another_tenants_equal_bytes_are_fetched(place: Place) -> None:
