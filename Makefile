@@ -109,7 +109,7 @@ bench-defense: setup ## the small table of repairs beside rivals; two cores, und
 	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 50 --seeds 0 1 2 --rivals ft ft_sam
 	$(BENCH) --only $(BENCH_SMALL) --skip a2a --images 300 --seeds 0 1 2 --rivals i_bau --resume
 	$(BENCH) --models $(DATA)/badnets --images 2500 --seeds 0 1 2 --rival-share 0.01 --time-rivals --resume
-	$(BENCH) --models $(DATA)/badnets --images 500 --rivals ft ft_sam i_bau --rival-share 0.1 --resume
+	$(BENCH) --models $(DATA)/badnets --images 500 --rivals ft ft_sam --rival-share 0.1 --resume
 	$(BENCH) --models $(DATA)/badnets --images 500 --seeds 1 2 --rivals --resume
 	$(BIN)/python -m benchmarks.defense.page
 
