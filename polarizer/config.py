@@ -86,7 +86,7 @@ PUBLISHED_NPD: dict[str, Any] = {
 
 DEEP: dict[str, Any] = {
     "steps": 100,
-    "batch_size": 64,
+    "batch_size": None,
     "optimizer": Optimizer.RELATIVE,
     "learning_rate": None,
     "consistency_weight": 0.5,
@@ -137,7 +137,10 @@ class PurifyConfig(BaseModel):
     warmup_steps: Annotated[
         int, Field(ge=0, le=100_000, description="first steps that use clean images only")
     ] = 0
-    batch_size: Annotated[int, Field(ge=2, le=4096)] = 128
+    batch_size: Annotated[
+        int | None,
+        Field(ge=2, le=4096, description="null: by the size of the images (auto, deep)"),
+    ] = 128
     optimizer: Optimizer = Optimizer.NORMALISED
     learning_rate: Annotated[
         float | None,
@@ -206,6 +209,8 @@ class PurifyConfig(BaseModel):
             raise ValueError(f"method {self.method} polarizes exactly one layer")
         if self.learning_rate is None and self.optimizer is not Optimizer.RELATIVE:
             raise ValueError(f"learning_rate must be given for the optimizer {self.optimizer}")
+        if self.batch_size is None and self.method not in (Method.AUTO, Method.DEEP):
+            raise ValueError(f"batch_size must be given for the method {self.method}")
         part = self.strength is not None and self.strength < 1
         if part and self.method not in (Method.AUTO, Method.DEEP):
             raise ValueError(f"strength is of auto and deep; {self.method} keeps all of its change")

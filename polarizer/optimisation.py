@@ -100,6 +100,7 @@ def optimise(
     optimizer, schedule = _optimizer(parameters, config)
     best = _Best(polarizers, config.patience)
     began = time.monotonic()
+    assert config.batch_size is not None  # noqa: S101  # the images have chosen
     batches = endless_batches(len(training), config.batch_size, generator)
     for step in range(1, config.steps + 1):
         polarizers.train()
@@ -174,6 +175,7 @@ def _is_check(step: int, config: PurifyConfig) -> bool:
 def _check(
     problem: Problem, held_out: LabelledImages, step: int, config: PurifyConfig, began: float
 ) -> Checked:
+    assert config.batch_size is not None  # noqa: S101  # the images have chosen
     clean, perturbed, labels, targets = _on_all(problem, held_out, config.batch_size)
     with torch.no_grad():
         loss = outer_loss(clean, perturbed, labels, targets, problem.weights)

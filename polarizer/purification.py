@@ -15,7 +15,7 @@ from polarizer.attaching import attach
 from polarizer.classifier import Classifier
 from polarizer.conditional.training import ConditionedPasses
 from polarizer.config import Method, Precision, PurifyConfig
-from polarizer.deep import StandInPasses, begin
+from polarizer.deep import StandInPasses, batch_size, begin
 from polarizer.descent import relative_rate
 from polarizer.errors import (
     ArchitectureError,
@@ -91,12 +91,11 @@ def _purify(
     tell: OnProgress,
 ) -> Purification:
     began = time.monotonic()
-    if config.learning_rate is None:
-        config = config.model_copy(update={"learning_rate": relative_rate(classifier)})
     repaired = deepcopy(classifier).requires_grad_(False).train(False)
     repaired = repaired.to(device, torch.float32)
     _lay_out(repaired, torch.channels_last)
     classes = _check_fit(repaired, clean, device)
+    config = _completed(config, classifier, clean)
     training, held_out = clean.split(config.holdout, generator)
     layers = config.layers or choose_layers(repaired, config.method)
     search = _search(config, clean.shape)
@@ -116,6 +115,16 @@ def _purify(
     return Purification(
         repaired, config, layers, search.norm, held_out, steps, time.monotonic() - began
     )
+
+
+def _completed(config: PurifyConfig, classifier: Classifier, clean: LabelledImages) -> PurifyConfig:
+    """With what the network and the images decide where the user did not."""
+    chosen: dict[str, float] = {}
+    if config.learning_rate is None:
+        chosen["learning_rate"] = relative_rate(classifier)
+    if config.batch_size is None:
+        chosen["batch_size"] = batch_size(clean.shape)
+    return config.model_copy(update=chosen)
 
 
 def choose_layers(classifier: Classifier, method: Method) -> tuple[str, ...]:
@@ -161,6 +170,7 @@ def _passes(
     generator: torch.Generator,
 ) -> Passes:
     if config.method is Method.DEEP:
+        assert config.batch_size is not None  # noqa: S101  # the images have chosen
         return begin(classifier, training, search, classes, config.batch_size, generator)
     return ConditionedPasses(generator) if config.method.conditions else plain_passes
 

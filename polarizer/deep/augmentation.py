@@ -48,7 +48,7 @@ def tolerated(classifier: Classifier, clean: LabelledImages, device: torch.devic
     labels = clean.labels[indices].to(device)
     least = _accuracy(classifier, pixels, labels) - TOLERANCE
     shift = int(min(clean.shape[1:]) * LARGEST_SHIFT)
-    while shift and _worst_shift(classifier, pixels, labels, shift) < least:
+    while shift and not _bears(classifier, pixels, labels, shift, least):
         shift //= 2
     return Augmentation(shift, mirror=_accuracy(classifier, pixels.flip(3), labels) >= least)
 
@@ -60,10 +60,14 @@ def shifted(pixels: Tensor, down: int, right: int, margin: int) -> Tensor:
     return wide[:, :, down : down + height, right : right + width]
 
 
-def _worst_shift(classifier: Classifier, pixels: Tensor, labels: Tensor, shift: int) -> float:
+def _bears(
+    classifier: Classifier, pixels: Tensor, labels: Tensor, shift: int, least: float
+) -> bool:
+    """Whether accuracy is at least that much, however far ``pixels`` are moved; the first corner
+    at which it is not decides."""
     corners = [(0, 0), (0, 2 * shift), (2 * shift, 0), (2 * shift, 2 * shift)]
-    return min(
-        _accuracy(classifier, shifted(pixels, down, right, shift), labels)
+    return all(
+        _accuracy(classifier, shifted(pixels, down, right, shift), labels) >= least
         for down, right in corners
     )
 

@@ -17,6 +17,7 @@ from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch
 
 SEARCH_STEPS = 50  # on the base network, before any weight moves
+SEARCH_BATCH = 64  # at most; never more images than the two halves of a later step
 AT_LEAST = 0.15  # of each stand-in's success counts in these: none is given up early
 
 
@@ -104,8 +105,9 @@ def _search(
 ) -> None:
     """Drive the network as it came in, with patterns of any norm: a backdoor's needs little."""
     device = classifier.mean.device
+    count = min(SEARCH_BATCH, 2 * batch_size)
     for _ in range(SEARCH_STEPS):
-        indices = torch.randint(len(clean), (batch_size,), generator=generator)
+        indices = torch.randint(len(clean), (count,), generator=generator)
         aims = aim.draw(clean.labels[indices].to(device), AT_LEAST)
         pixels = stand_ins.apply(clean.pixels(indices).to(device), aims, any_norm=True)
         logits = classifier(pixels).float()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from polarizer.classifier import Classifier
-from polarizer.deep import StandInPasses, begin
+from polarizer.deep import StandInPasses, StandIns, begin
+from polarizer.deep.aiming import Aims
 from polarizer.description import InputSpec
 from polarizer.images import LabelledImages
 from polarizer.optimisation import Phase
@@ -16,7 +18,9 @@ CLASSES = 3
 SEARCH = TriggerSearch(1.0, 0.5, 1)
 
 
-def passes_with(images_a_class: int) -> tuple[StandInPasses, Classifier, Tensor, Tensor]:
+def passes_with(
+    images_a_class: int, batch_size: int = 8
+) -> tuple[StandInPasses, Classifier, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     count = images_a_class * CLASSES
     pixels = torch.randint(0, 256, (count, 1, 8, 8), generator=generator, dtype=torch.uint8)
@@ -25,7 +29,7 @@ def passes_with(images_a_class: int) -> tuple[StandInPasses, Classifier, Tensor,
     spec = InputSpec(channels=1, height=8, width=8, mean=(0.0,), std=(1.0,))
     classifier = Classifier(network, spec)
     clean = LabelledImages(pixels, labels)
-    begun = begin(classifier, clean, SEARCH, CLASSES, batch_size=8, generator=generator)
+    begun = begin(classifier, clean, SEARCH, CLASSES, batch_size, generator)
     return begun, classifier, clean.pixels(slice(0, 6)), labels[:6]
 
 
@@ -41,3 +45,19 @@ def test_checks_are_of_the_images_and_labels_themselves() -> None:
     answers = passes(classifier, pixels, labels, SEARCH, phase=Phase.CHECK)
     assert answers.lesson is None
     assert torch.allclose(answers.clean, classifier(pixels), atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch_size", "shown"), [(4, 8), (32, 64), (500, 64)])
+def test_the_search_shows_no_more_images_than_a_later_step(
+    batch_size: int, shown: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def apply(self: StandIns, pixels: Tensor, aims: Aims, *, any_norm: bool = False) -> Tensor:
+        seen.append(len(pixels))
+        return original(self, pixels, aims, any_norm=any_norm)
+
+    original = StandIns.apply
+    monkeypatch.setattr(StandIns, "apply", apply)
+    passes_with(4, batch_size)
+    assert set(seen) == {shown}
