@@ -43,14 +43,28 @@ PostgreSQL runs without `fsync` here, as in the tests: its disk is not what is m
 REMARKS = """\
 ## Where a create's time goes
 
-Profiled on a busy machine, one request after the other (`cProfile`, and the process's own clock):
-4.0 ms of processor a request, of which 1.6 ms are the domain with its statements, 0.5 ms the
-wake-up through Celery, and the rest HTTP: routing, dependencies, reading and checking JSON, writing
-the answer, a log line, and two changes of thread. It was 8.6 ms, 4.3 of them for the statements, as
-long as SQLAlchemy's unit of work found out what to insert: 13 exchanges with PostgreSQL (that of
-the audit log not among them) and 4,955 calls of Python functions a create. Now it is 8 exchanges
-and 2,435 calls: a defense, its inputs and its first event are one statement, and what is asked at
-every create is built once (`service/defenses/lifecycle/rows.py`).
+Measured in turn on the same servers, before and after, ten times a second of eight connections to
+each, on a busy machine, where the bare insert came to 1,050 a second (medians). Before: 114 creates
+a second, 5.5 ms of processor each, p99 135 ms. Now: 198, 3.8 ms, 73 ms.
+
+What it was spent on, by `cProfile` and by samples of who holds Python's lock (`py-spy --gil`):
+
+- **Exchanges with PostgreSQL**, each of which is a change of process. They were seven a create; one
+  asked whether the connection is still there, which the socket tells, too (`service/answering.py`).
+  Now there are four: BEGIN, the uploads, COMMIT, and one statement for the defense, its inputs, its
+  first event, its entry in the audit log and the look for an earlier result
+  (`service/defenses/lifecycle/rows.py`).
+- **Calls of Python functions**: 1,940 in the domain, of 2,840. Uploads are read as columns, NULLs
+  are left out; a statement of more than 50 parameters psycopg takes apart anew each time.
+- **Connections** that were closed after every burst of more than five requests.
+- **Threads**: of 3.3 ms of processor for a create alone, one goes into changing to the thread that
+  asks the database and to the one that wakes a worker, and 0.7 ms into the wake-up through Celery.
+
+Tried and left out, since nothing came of it in turn with the others: few threads for all creates
+(two: 216 a second; as many as come: 272; in a quieter hour), a pool of our own whose threads stay
+awake, and one thread for the commit and the wake-up.
+
+A look (`GET`) takes two exchanges, of five: it begins no transaction.
 
 What a create has and a bare insert has not: the uploads are locked so that nobody deletes them
 meanwhile, an earlier result of the same job is looked for, the first event and the entry of the
