@@ -34,6 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 			exit 1; }; \
 		echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv --clear $(VENV); }
 	@echo "installing into $(VENV); the first time takes minutes"
+	@$(PIP) install 'pip>=25' || echo "going on with this pip, which takes three times as long" >&2
 	@$(PIP) install --no-compile -c constraints.txt \
 		-e '.[service,worker,telemetry,demo,bench,docs,dev]'
 	@$(COMPILE)
