@@ -26,8 +26,19 @@ PROGRAMS = [block.text for block in blocks(DOCS / "client.md", "python")]
 GUIDES = ("inference", "little-data", "own-architecture", "pipeline", "read-the-report", "rest")
 
 
+@pytest.fixture(scope="module")
+def report(url: str, defended: Defense, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a repair, as the command fetches it."""
+    folder = tmp_path_factory.mktemp("report")
+    there = environment(folder, POLARIZER_URL=url)
+    run(f"polarizer report {defended.id} --out report.json", folder, there)
+    return folder / "report.json"
+
+
 @pytest.fixture
-def place(files: Files, url: str, defended: Defense, tmp_path: Path) -> dict[str, str]:
+def place(
+    files: Files, url: str, defended: Defense, report: Path, tmp_path: Path
+) -> dict[str, str]:
     """The environment of a folder that holds what the pages name; repairs are short there."""
     for path in (files.model, files.description, files.clean, files.test, files.image):
         shutil.copy(path, tmp_path)
@@ -48,7 +59,8 @@ def place(files: Files, url: str, defended: Defense, tmp_path: Path) -> dict[str
         'case $1 in defend|purify) set -- "$@" --config "$FAST";; esac\n'
         f'exec "{sys.executable}" -m client "$@"\n'
     )
-    run(f"polarizer report {defended.id} --out repaired/report.json", tmp_path, place)
+    (tmp_path / "repaired").mkdir()
+    shutil.copy(report, tmp_path / "repaired")
     return place
 
 
