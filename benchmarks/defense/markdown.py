@@ -54,6 +54,29 @@ def problems(rows: Sequence[Row]) -> list[str]:
     return ["### Did not run", "", *told, ""] if told else []
 
 
+def strangers_section(content: dict[str, Any]) -> list[str]:
+    """What networks that never saw a trigger answer to it."""
+    head = ("trigger of", "attack", "ASR", "on", "ASR", "R-ACC")
+    lines = [
+        (
+            *(f"`{one['model']}`", one["attack"], percent(one["attack_success"])),
+            *(f"`{one['stranger']}`", percent(one["by_stranger"])),
+            percent(one["recovered_by_stranger"]),
+        )
+        for one in content["answers"]
+    ]
+    return [
+        "## Triggers on a network without a backdoor",
+        "",
+        "A strong trigger changes what any network sees. So much of it a repair has to leave: what "
+        "a network that never saw the trigger says to the same images "
+        f"(`python -m benchmarks.defense.strangers`, {content['about']['day']}).",
+        "",
+        *table(head, lines),
+        "",
+    ]
+
+
 def profile_section(content: dict[str, Any], picture: str) -> list[str]:
     """Where the time goes and how it grows; ``picture`` is the name of a file beside the page."""
     told, measured = content["about"], content["cases"]

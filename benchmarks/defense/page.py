@@ -17,6 +17,7 @@ from benchmarks.defense.markdown import (
     problems,
     profile_section,
     reported_section,
+    strangers_section,
     table,
 )
 from benchmarks.defense.rows import NO_BACKDOOR, NOTHING, Results, Row, read_results
@@ -41,6 +42,9 @@ def write_page(folder: Path, page: Path) -> Path:
     parts = [INTRODUCTION]
     for path in sorted(folder.glob("defense*.json")):
         parts += section(read_results(path), page.parent)
+    strangers = folder / "strangers.json"
+    if strangers.exists():
+        parts += strangers_section(json.loads(strangers.read_text()))
     parts.append(RIVALS)
     for path in sorted(folder.glob("profile*.json")):
         content = json.loads(path.read_text())

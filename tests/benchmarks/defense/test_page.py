@@ -53,6 +53,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = ABOUT | {"method": "stage", "conditions": "a busy machine."}
     content = {"about": about, "cases": [one, wide]}
     (folder / "profile.json").write_text(json.dumps(content))
+    answer = {"model": "m", "attack": "lf", "stranger": "innocent", "attack_success": 0.9}
+    answer |= {"recovered": 0.0, "by_stranger": 0.125, "recovered_by_stranger": 0.5}
+    content = {"about": ABOUT, "answers": [answer]}
+    (folder / "strangers.json").write_text(json.dumps(content))
     return folder
 
 
@@ -69,6 +73,7 @@ def test_the_page_holds_every_table_and_its_pictures_exist(page: Path) -> None:
     assert "25 %" in text
     pictures = re.findall(r"\]\((.+?\.svg)\)", text)
     assert "A busy machine. One property" in text
+    assert "| `m` | lf | 90.0 | `innocent` | 12.5 | 50.0 |" in text
     assert "| reference | 2,500 | 10 | 32 | 32 | 1,000 | 3 | 0.5 | 53 | 12 | 25 % | 75 % |" in text
     assert len(pictures) == 7
     for name in pictures:
