@@ -112,6 +112,7 @@ def _purify(
     config = config.model_copy(update={"strength": strength})
     if strength < 1:
         repaired = between(classifier, repaired, strength)
+    _check_answers(repaired, held_out if len(held_out) else training)
     return Purification(
         repaired, config, layers, search.norm, held_out, steps, time.monotonic() - began
     )
@@ -210,6 +211,13 @@ def _check_fit(classifier: Classifier, clean: LabelledImages, device: torch.devi
 def _check_finite(polarizers: nn.Module) -> None:
     if not all(bool(value.isfinite().all()) for value in polarizers.state_dict().values()):
         raise DivergenceError("a polarizer's weights became NaN or infinite; lower learning_rate")
+
+
+def _check_answers(repaired: Classifier, clean: LabelledImages) -> None:
+    with torch.no_grad():
+        logits = repaired(clean.pixels(slice(0, 2)))
+    if not logits.isfinite().all():
+        raise DivergenceError("the repaired model answers NaN or infinity; lower learning_rate")
 
 
 # A pattern that is shared by all images does more harm than one of the same norm for each of them.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from polarizer.classifier import Classifier
 from polarizer.config import PurifyConfig
 from polarizer.descent import RATE
+from polarizer.description import InputSpec
 from polarizer.errors import (
     ArchitectureError,
     ConfigError,
@@ -317,3 +318,24 @@ def test_the_configuration_says_what_the_images_decide() -> None:
     given = PurifyConfig(steps=1, batch_size=5, learning_rate=0.01)
     kept = purify(tiny_classifier(), some_images(), given).config
     assert (kept.batch_size, kept.learning_rate) == (5, 0.01)
+
+
+class Steep(nn.Module):
+    """Answers that are finite for small scales only, whichever way the scale goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 3)
+        self.scale = nn.Parameter(torch.tensor(20.0))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.head(pixels.flatten(1)) * self.scale.cosh()
+
+
+def test_a_repaired_model_that_answers_no_numbers_is_no_repair() -> None:
+    spec = InputSpec(channels=1, height=8, width=8, mean=(0.0,), std=(1.0,))
+    pixels = torch.randint(0, 256, (12, 1, 8, 8), dtype=torch.uint8)
+    clean = LabelledImages(pixels, torch.arange(12) % 3)
+    leap = PurifyConfig(method="deep", steps=1, learning_rate=10.0, check_every=0, strength=1.0)
+    with pytest.raises(DivergenceError, match="answers NaN or infinity"):
+        purify(Classifier(Steep(), spec), clean, leap)
