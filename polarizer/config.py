@@ -139,7 +139,7 @@ class PurifyConfig(BaseModel):
     ] = 0
     batch_size: Annotated[
         int | None,
-        Field(ge=2, le=4096, description="null: by the size of the images (auto, deep)"),
+        Field(ge=2, le=4096, description="null: by images and network (auto, deep)"),
     ] = 128
     optimizer: Optimizer = Optimizer.NORMALISED
     learning_rate: Annotated[

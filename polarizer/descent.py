@@ -86,5 +86,10 @@ def relative_rate(network: nn.Module) -> float:
     to a stream that passes by, so a step divided among all layers moves the stream far less than
     features that pass through them.
     """
+    return RATE_OF_STREAMS if normalises_layers(network) else RATE
+
+
+def normalises_layers(network: nn.Module) -> bool:
+    """Whether features are normalised layer by layer (LayerNorm) anywhere in ``network``."""
     kinds = {type(module).__name__.lower() for module in network.modules()}
-    return RATE_OF_STREAMS if any("layernorm" in kind for kind in kinds) else RATE
+    return any("layernorm" in kind for kind in kinds)

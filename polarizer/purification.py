@@ -124,7 +124,7 @@ def _completed(config: PurifyConfig, classifier: Classifier, clean: LabelledImag
     if config.learning_rate is None:
         chosen["learning_rate"] = relative_rate(classifier)
     if config.batch_size is None:
-        chosen["batch_size"] = batch_size(clean.shape)
+        chosen["batch_size"] = batch_size(classifier, clean.shape)
     return config.model_copy(update=chosen)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from torch import nn
+
+from polarizer.descent import normalises_layers
+
 SMALL = 16  # pixels on the shorter side below which images are small
-FOR_SMALL, FOR_OTHERS = 64, 32
+MANY, FEW = 64, 32
 
 
-def batch_size(shape: tuple[int, int, int]) -> int:
-    """For images ``(C, H, W)``: a gradient averages over places too, of which large ones have more.
+def batch_size(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """For ``network`` and images ``(C, H, W)``.
 
-    On CIFAR-10 32 images did what 64 do in little more than half of the time; on 8x8 digits they
-    left more of some attacks (docs/method.md).
+    A gradient averages over places too, of which large images have more: on CIFAR-10 32 images did
+    what 64 do in little more than half of the time. On 8x8 digits they left more of some attacks,
+    and so they did in a transformer, whose weights see few places (docs/method.md).
     """
-    return FOR_SMALL if min(shape[1:]) < SMALL else FOR_OTHERS
+    return MANY if min(shape[1:]) < SMALL or normalises_layers(network) else FEW

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
+from torch import nn
 
 from polarizer.config import PurifyConfig
 from polarizer.deep import batch_size
@@ -15,7 +16,12 @@ from polarizer.deep import batch_size
     ids=["digits", "narrow", "least", "large"],
 )
 def test_small_images_come_in_larger_batches(shape: tuple[int, int, int], images: int) -> None:
-    assert batch_size(shape) == images
+    assert batch_size(nn.Conv2d(1, 1, 1), shape) == images
+
+
+def test_networks_that_normalise_layer_by_layer_take_many() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.LayerNorm(4))
+    assert batch_size(network, (3, 224, 224)) == 64
 
 
 @pytest.mark.parametrize("method", ["stage", "npd", "r-cnpd"])
