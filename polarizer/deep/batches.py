@@ -15,6 +15,12 @@ def batch_size(network: nn.Module, shape: tuple[int, int, int]) -> int:
 
     A gradient averages over places too, of which large images have more: on CIFAR-10 32 images did
     what 64 do in little more than half of the time. On 8x8 digits they left more of some attacks,
-    and so they did in a transformer, whose weights see few places (docs/method.md).
+    and so they did in a transformer, whose weights see few places, and in a MobileNet, whose
+    depthwise weights see one channel each (docs/method.md).
     """
-    return MANY if min(shape[1:]) < SMALL or normalises_layers(network) else FEW
+    small = min(shape[1:]) < SMALL
+    return MANY if small or normalises_layers(network) or _grouped(network) else FEW
+
+
+def _grouped(network: nn.Module) -> bool:
+    return any(getattr(module, "groups", 1) > 1 for module in network.modules())

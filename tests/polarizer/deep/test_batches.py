@@ -19,9 +19,11 @@ def test_small_images_come_in_larger_batches(shape: tuple[int, int, int], images
     assert batch_size(nn.Conv2d(1, 1, 1), shape) == images
 
 
-def test_networks_that_normalise_layer_by_layer_take_many() -> None:
-    network = nn.Sequential(nn.Flatten(), nn.LayerNorm(4))
-    assert batch_size(network, (3, 224, 224)) == 64
+@pytest.mark.parametrize(
+    "layer", [nn.LayerNorm(4), nn.Conv2d(4, 4, 3, groups=4)], ids=["stream", "depthwise"]
+)
+def test_networks_whose_weights_see_little_take_many(layer: nn.Module) -> None:
+    assert batch_size(nn.Sequential(nn.Conv2d(3, 4, 1), layer), (3, 224, 224)) == 64
 
 
 @pytest.mark.parametrize("method", ["stage", "npd", "r-cnpd"])
