@@ -56,7 +56,7 @@ def _into_database(where: URL) -> None:
 
 def _script(url: str) -> bytes:
     """The statements that make the database, without the commands of psql."""
-    dump = [programs_folder() / "pg_dump", "--no-owner", "--inserts", url]
+    dump = [str(programs_folder() / "pg_dump"), "--no-owner", "--inserts", url]
     done = subprocess.run(dump, check=True, capture_output=True)
     lines = done.stdout.splitlines(keepends=True)
     return b"".join(line for line in lines if not line.startswith(b"\\"))

@@ -57,8 +57,8 @@ def told(database: Database) -> list[Any]:
     """All that the database itself says of its tables, indexes and constraints."""
     with database.read() as session:
         queries = QUERIES[session.get_bind().dialect.name]
-        found = [sorted(map(str, session.execute(text(query)))) for query in queries]
-    return [sorted(_words(line) for line in lines) for lines in found]
+        found = [session.execute(text(query)).all() for query in queries]
+    return [sorted(_words(str(tuple(row))) for row in rows) for rows in found]
 
 
 def _words(line: str) -> list[str]:
