@@ -79,8 +79,9 @@ fix: setup ## what check can mend by itself
 manifests: setup ## deploy/kubernetes: base and overlays anew from the chart
 	$(BIN)/python -m deploy.kubernetes.render
 
+# One thread for each of the two: two that share two cores wait for each other most of the time.
 test: setup ## every test; real servers where they can be had
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: setup ## 100,000 files and 20,000 requests that nobody should send
 	$(BIN)/python -m tests.fuzz --out benchmarks/results/fuzz.json
