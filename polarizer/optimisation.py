@@ -89,17 +89,19 @@ def optimise(
     config: PurifyConfig,
     generator: torch.Generator,
     on_progress: OnProgress,
+    began: float | None = None,
 ) -> int:
     """Train ``polarizers``, which sit in ``problem.classifier``; returns the number of steps taken.
 
-    Ends with those that had the lowest loss on the held-out clean images. Raises
+    Ends with those that had the lowest loss on the held-out clean images. ``began`` is the moment,
+    of the monotonic clock, from which progress counts its seconds; by default now. Raises
     :class:`DivergenceError` when a loss is NaN or infinite, and :class:`ConfigError` when the
     network's answer does not depend on what is trained.
     """
     parameters = list(polarizers.parameters())
     optimizer, schedule = _optimizer(parameters, config)
     best = _Best(polarizers, config.patience)
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     assert config.batch_size is not None  # noqa: S101  # the images have chosen
     batches = endless_batches(len(training), config.batch_size, generator)
     for step in range(1, config.steps + 1):
@@ -111,7 +113,7 @@ def optimise(
         optimizer.zero_grad()
         schedule.step()
         on_progress(_step_done(loss, step, config.steps, began))
-        if _is_check(step, config) and len(held_out):
+        if is_check(step, config) and len(held_out):
             polarizers.eval()
             checked = _check(problem, held_out, step, config, began)
             on_progress(checked)
@@ -165,8 +167,11 @@ def _differentiate(loss: Tensor, parameters: list[nn.Parameter], config: PurifyC
         )
 
 
-def _is_check(step: int, config: PurifyConfig) -> bool:
-    """In the second half only: before, a low loss tells more about luck than about the repair."""
+def is_check(step: int, config: PurifyConfig) -> bool:
+    """Whether a check follows ``step``.
+
+    In the second half only: before, a low loss tells more about luck than about the repair.
+    """
     if not config.check_every or 2 * step <= config.steps:
         return False
     return step % config.check_every == 0 or step == config.steps

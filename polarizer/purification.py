@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 from torch import nn
@@ -28,9 +29,19 @@ from polarizer.images import LabelledImages
 from polarizer.losses import LossWeights
 from polarizer.optimisation import Passes, Problem, optimise, plain_passes
 from polarizer.perturbation import TriggerSearch, default_norm
+from polarizer.planning import planned
 from polarizer.polarizers import polarizable_layer, polarized
 from polarizer.precision import multiplies_bfloat16
-from polarizer.progress import OnProgress, Progress, Started
+from polarizer.progress import (
+    BEFORE_STEPS,
+    OnProgress,
+    Part,
+    Plan,
+    Prepared,
+    Progress,
+    Started,
+    Ticked,
+)
 from polarizer.stages import last_stage, trace
 from polarizer.strength import between, enough
 
@@ -67,7 +78,8 @@ def purify(
 
     ``generator`` (of the CPU; by default seeded with ``config.seed``) draws the split and the
     batches: equal seeds give equal results on the CPU. ``on_progress`` is called in this thread
-    with every event of :mod:`polarizer.progress`; it may raise to stop the work.
+    with every event of :mod:`polarizer.progress`, from before the search of stand-ins on; it may
+    raise to stop the work.
 
     Raises :class:`DataError` leaves for an empty, one-class, misshapen or mislabelled set,
     :class:`ModelValueError` and :class:`ArchitectureError` for a model that gives no finite logits,
@@ -100,12 +112,15 @@ def _purify(
     layers = config.layers or choose_layers(repaired, config.method)
     search = _search(config, clean.shape)
     autocast = _autocast(config, device)
+    plan = planned(config, clean.shape, classes, len(training), len(held_out))
     with _polarizers(repaired, layers, config, classes, generator) as polarizers:
+        tell(Started(config.steps, layers, search.norm, plan))
+        started = time.monotonic()
+        ticked = _preparing(plan, started, tell)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            passes = _passes(repaired, training, search, config, classes, generator)
+            passes = _passes(repaired, training, search, config, classes, generator, ticked)
         problem = Problem(repaired, search, _weights(config), device, autocast, passes)
-        tell(Started(config.steps, layers, search.norm))
-        steps = optimise(problem, polarizers, training, held_out, config, generator, tell)
+        steps = optimise(problem, polarizers, training, held_out, config, generator, tell, started)
         _check_finite(polarizers)
     _lay_out(repaired.to("cpu"), torch.contiguous_format)
     strength = config.strength or _strength(classifier, repaired, passes, device)
@@ -169,11 +184,24 @@ def _passes(
     config: PurifyConfig,
     classes: int,
     generator: torch.Generator,
+    ticked: Ticked,
 ) -> Passes:
     if config.method is Method.DEEP:
         assert config.batch_size is not None  # noqa: S101  # the images have chosen
-        return begin(classifier, training, search, classes, config.batch_size, generator)
+        return begin(classifier, training, search, classes, config.batch_size, generator, ticked)
     return ConditionedPasses(generator) if config.method.conditions else plain_passes
+
+
+def _preparing(plan: Plan, began: float, tell: OnProgress) -> Ticked:
+    """Tells each step of the preparation, which began at that moment."""
+    steps = sum(plan[part].count for part in BEFORE_STEPS if part in plan)
+    numbers = count(1)
+
+    def ticked(part: Part) -> None:
+        step = next(numbers)
+        tell(Prepared(part, step, max(step, steps), time.monotonic() - began))
+
+    return ticked
 
 
 def _strength(

@@ -35,10 +35,12 @@ class StageEvent(_Event):
 
 
 class ProgressEvent(_Event):
-    """Where the stage is: the optimisation, or the search for evidence after it."""
+    """Where the stage is: in the search before the repair, in the repair, or in the search for
+    evidence after it. ``step`` of ``steps`` is of that part, all else of the stage."""
 
     type: Literal["progress"] = "progress"
-    fraction: Annotated[Share, Field(description="of the stage's steps")]
+    part: Literal["search", "repair", "evidence"] | None = None
+    fraction: Annotated[Share, Field(description="of the stage's time")]
     step: Annotated[int, Field(ge=0, le=1_000_000)]
     steps: Annotated[int, Field(ge=1, le=1_000_000)]
     losses: Annotated[dict[Code, Finite], Field(max_length=16)]

@@ -30,7 +30,7 @@ from polarizer.classifier import Classifier
 from polarizer.config import PurifyConfig
 from polarizer.description import InputSpec, PreActResNet18
 from polarizer.images import LabelledImages
-from polarizer.progress import Progress, Started, StepDone
+from polarizer.progress import Prepared, Progress, Started, StepDone
 from polarizer.purification import purify
 
 PHASES = {
@@ -169,7 +169,10 @@ def measure(
 
 
 def _note(told: list[float], now: Callable[[], float], event: Progress) -> None:
-    if isinstance(event, Started | StepDone):
+    """The moments at which the preparation ended, if there was any, and each of the steps."""
+    if isinstance(event, Started | Prepared):
+        told[:] = [now()]
+    elif isinstance(event, StepDone):
         told.append(now())
 
 

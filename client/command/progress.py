@@ -158,10 +158,11 @@ def in_words(event: Event) -> list[str]:
 
 
 def _details(event: Event) -> list[str]:
-    """Step, loss and time left, as far as they are told."""
+    """Step, loss and time left, as far as they are told; ``search`` goes before the repair."""
     data, found = event.data, []
     if data.get("steps"):
-        found.append(f"step {data.get('step')} of {data['steps']}")
+        part = "search step" if data.get("part") == "search" else "step"
+        found.append(f"{part} {data.get('step')} of {data['steps']}")
     total = (data.get("losses") or {}).get("total")
     if total is not None:
         found.append(f"loss {total:.3f}")

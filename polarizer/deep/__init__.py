@@ -8,7 +8,15 @@ images of a target class, added or warped, instead of one for each image (docs/m
 
 from polarizer.deep.augmentation import Augmentation, tolerated
 from polarizer.deep.batches import batch_size
-from polarizer.deep.passes import StandInPasses, begin
+from polarizer.deep.passes import StandInPasses, begin, preparation
 from polarizer.deep.stand_ins import StandIns
 
-__all__ = ["Augmentation", "StandInPasses", "StandIns", "batch_size", "begin", "tolerated"]
+__all__ = [
+    "Augmentation",
+    "StandInPasses",
+    "StandIns",
+    "batch_size",
+    "begin",
+    "preparation",
+    "tolerated",
+]

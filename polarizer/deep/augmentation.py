@@ -6,6 +6,7 @@ network's accuracy on the clean images as it was, is used.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.functional import pad
 
 from polarizer.classifier import Classifier
 from polarizer.images import LabelledImages
+from polarizer.progress import Part, Ticked, unwatched
 
 LARGEST_SHIFT = 1 / 8  # of a side
 TOLERANCE = 0.03  # of accuracy
@@ -38,19 +40,37 @@ class Augmentation:
         return pixels
 
 
-def tolerated(classifier: Classifier, clean: LabelledImages, device: torch.device) -> Augmentation:
+def tolerated(
+    classifier: Classifier,
+    clean: LabelledImages,
+    device: torch.device,
+    ticked: Ticked = unwatched,
+) -> Augmentation:
     """The augmentation under which ``classifier`` loses at most three points of accuracy.
 
     Measured on the first 256 images in steps of the set, with the largest shift that passes.
+    ``ticked`` is told each accuracy.
     """
     indices = torch.linspace(0, len(clean) - 1, min(IMAGES, len(clean))).long()
     pixels = clean.pixels(indices).to(device)
     labels = clean.labels[indices].to(device)
-    least = _accuracy(classifier, pixels, labels) - TOLERANCE
-    shift = int(min(clean.shape[1:]) * LARGEST_SHIFT)
-    while shift and not _bears(classifier, pixels, labels, shift, least):
+
+    def accuracy(changed: Tensor) -> float:
+        share = _accuracy(classifier, changed, labels)
+        ticked(Part.AUGMENTATION)
+        return share
+
+    least = accuracy(pixels) - TOLERANCE
+    shift = _largest_shift(clean.shape)
+    while shift and not _bears(accuracy, pixels, shift, least):
         shift //= 2
-    return Augmentation(shift, mirror=_accuracy(classifier, pixels.flip(3), labels) >= least)
+    return Augmentation(shift, mirror=accuracy(pixels.flip(3)) >= least)
+
+
+def accuracies(shape: tuple[int, int, int]) -> int:
+    """How many :func:`tolerated` measures on images of ``shape`` (C, H, W) where every shift
+    passes: of the images, at each corner, and of mirrored ones."""
+    return 6 if _largest_shift(shape) else 2
 
 
 def shifted(pixels: Tensor, down: int, right: int, margin: int) -> Tensor:
@@ -60,16 +80,15 @@ def shifted(pixels: Tensor, down: int, right: int, margin: int) -> Tensor:
     return wide[:, :, down : down + height, right : right + width]
 
 
-def _bears(
-    classifier: Classifier, pixels: Tensor, labels: Tensor, shift: int, least: float
-) -> bool:
+def _largest_shift(shape: tuple[int, int, int]) -> int:
+    return int(min(shape[1:]) * LARGEST_SHIFT)
+
+
+def _bears(accuracy: Callable[[Tensor], float], pixels: Tensor, shift: int, least: float) -> bool:
     """Whether accuracy is at least that much, however far ``pixels`` are moved; the first corner
     at which it is not decides."""
     corners = [(0, 0), (0, 2 * shift), (2 * shift, 0), (2 * shift, 2 * shift)]
-    return all(
-        _accuracy(classifier, shifted(pixels, down, right, shift), labels) >= least
-        for down, right in corners
-    )
+    return all(accuracy(shifted(pixels, down, right, shift)) >= least for down, right in corners)
 
 
 def _accuracy(classifier: Classifier, pixels: Tensor, labels: Tensor) -> float:

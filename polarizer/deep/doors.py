@@ -15,6 +15,7 @@ from torch import Tensor
 from polarizer.classifier import Classifier
 from polarizer.deep.patches import Patches
 from polarizer.images import LabelledImages
+from polarizer.progress import Part, Ticked, unwatched
 
 IMAGES = 256  # that decide
 BATCH = 64
@@ -47,16 +48,26 @@ def patch_doors(
     clean: LabelledImages,
     device: torch.device,
     generator: torch.Generator,
+    ticked: Ticked = unwatched,
 ) -> PatchDoors:
     """The classes that ``patches`` open ``classifier`` to, tried on ``clean`` images.
 
-    ``success`` (K,) is how often they did in the search: only the best are tried.
+    ``success`` (K,) is how often they did in the search: only the best are tried. ``ticked`` is
+    told each.
     """
     chosen = torch.randperm(len(clean), generator=generator)[:IMAGES]
     kept, images = patches.copy(), clean.select(chosen)
     candidates = success.topk(min(CANDIDATES, len(success))).indices
-    shares = torch.tensor([driven(classifier, kept, int(k), images, device) for k in candidates])
-    return PatchDoors(kept, candidates[shares >= OPEN], images)
+    shares = []
+    for candidate in candidates.tolist():
+        shares.append(driven(classifier, kept, candidate, images, device))
+        ticked(Part.DOORS)
+    return PatchDoors(kept, candidates[torch.tensor(shares) >= OPEN], images)
+
+
+def tried(images: int) -> int:
+    """How many of so many ``images`` decide."""
+    return min(IMAGES, images)
 
 
 def driven(

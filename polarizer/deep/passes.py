@@ -8,13 +8,14 @@ from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
 from polarizer.deep.aiming import Aim, Kind
-from polarizer.deep.augmentation import Augmentation, tolerated
-from polarizer.deep.doors import PatchDoors, patch_doors
+from polarizer.deep.augmentation import Augmentation, accuracies, tolerated
+from polarizer.deep.doors import CANDIDATES, PatchDoors, patch_doors, tried
 from polarizer.deep.stand_ins import StandIns
 from polarizer.deep.teaching import Teacher, cut_and_pasted
 from polarizer.images import LabelledImages
 from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch
+from polarizer.progress import Part, Ticked, Work, unwatched
 
 SEARCH_STEPS = 50  # on the base network, before any weight moves
 SEARCH_BATCH = 64  # at most; never more images than the two halves of a later step
@@ -82,17 +83,33 @@ def begin(
     classes: int,
     batch_size: int,
     generator: torch.Generator,
+    ticked: Ticked = unwatched,
 ) -> StandInPasses:
-    """Passes for ``classifier`` as it came in: stand-ins that drive it, augmentation it bears."""
+    """Passes for ``classifier`` as it came in: stand-ins that drive it, augmentation it bears.
+
+    ``ticked`` may raise to stop the work.
+    """
     device = classifier.mean.device
     stand_ins = StandIns(classes, clean.shape, search.norm, device=device, generator=generator)
     aim = Aim(classes, generator)
-    _search(stand_ins, aim, classifier, clean, batch_size, generator)
-    found = aim.success[Kind.PATCH]
-    doors = patch_doors(classifier, stand_ins.patches, found, clean, device, generator)
-    augmentation = tolerated(classifier, clean, device)
     teacher = Teacher(classifier)
+    _search(stand_ins, aim, classifier, clean, batch_size, generator, ticked)
+    found = aim.success[Kind.PATCH]
+    doors = patch_doors(classifier, stand_ins.patches, found, clean, device, generator, ticked)
+    augmentation = tolerated(classifier, clean, device, ticked)
     return StandInPasses(stand_ins, aim, augmentation, teacher, doors, generator)
+
+
+def preparation(
+    shape: tuple[int, int, int], classes: int, images: int, batch_size: int
+) -> dict[Part, Work]:
+    """What :func:`begin` does with so many ``images`` of ``shape`` (C, H, W)."""
+    shown = min(SEARCH_BATCH, 2 * batch_size)
+    return {
+        Part.SEARCH: Work(SEARCH_STEPS, 2 * shown),
+        Part.DOORS: Work(min(CANDIDATES, classes), tried(images)),
+        Part.AUGMENTATION: Work(accuracies(shape), tried(images)),
+    }
 
 
 def _search(
@@ -102,6 +119,7 @@ def _search(
     clean: LabelledImages,
     batch_size: int,
     generator: torch.Generator,
+    ticked: Ticked,
 ) -> None:
     """Drive the network as it came in, with patterns of any norm: a backdoor's needs little."""
     device = classifier.mean.device
@@ -114,3 +132,4 @@ def _search(
         aim.note(aims, logits)
         stand_ins.note(aims, logits)
         stand_ins.climb(-cross_entropy(logits, aims.targets))
+        ticked(Part.SEARCH)

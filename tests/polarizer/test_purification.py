@@ -22,7 +22,8 @@ from polarizer.errors import (
     PolarizerError,
 )
 from polarizer.images import LabelledImages
-from polarizer.progress import Checked, Progress, Started, StepDone
+from polarizer.planning import planned
+from polarizer.progress import Checked, Part, Prepared, Progress, Started, StepDone
 from polarizer.purification import purify
 from tests.polarizer.networks import SPEC, TinyCnn, some_images, tiny_classifier
 
@@ -190,11 +191,47 @@ def test_progress_is_told_in_order() -> None:
 
     result = purify(tiny_classifier(), some_images(), settings(), on_progress=events.append)
 
-    assert events[0] == Started(4, result.layers, result.trigger_norm)
+    plan = planned(result.config, (3, 8, 8), 3, 27, 3)
+    assert events[0] == Started(4, result.layers, result.trigger_norm, plan)
     told = [(type(event), event.step) for event in events[1:] if not isinstance(event, Started)]
     steps = [(StepDone, 1), (StepDone, 2), (StepDone, 3), (StepDone, 4)]
     assert told == [*steps, (Checked, 4)]
     assert result.steps == 4
+
+
+def test_the_search_is_told_before_the_steps() -> None:
+    events: list[Progress] = []
+
+    purify(tiny_classifier(), some_images(), DEEP, on_progress=events.append)
+
+    assert isinstance(events[0], Started)
+    prepared = [event for event in events if isinstance(event, Prepared)]
+    assert events[1 : 1 + len(prepared)] == prepared
+    assert [event.step for event in prepared] == list(range(1, len(prepared) + 1))
+    counts = {part: sum(event.part is part for event in prepared) for part in Part}
+    plan = events[0].plan
+    for part in (Part.SEARCH, Part.DOORS):
+        assert counts[part] == plan[part].count
+    assert counts[Part.AUGMENTATION] >= 2
+    seconds = [event.seconds for event in events if not isinstance(event, Started)]
+    assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize("part", [Part.SEARCH, Part.DOORS, Part.AUGMENTATION])
+def test_a_listener_that_raises_stops_the_search(part: Part) -> None:
+    classifier = tiny_classifier()
+    snapshot = Snapshot(classifier)
+    told: list[Progress] = []
+
+    def stop(event: Progress) -> None:
+        told.append(event)
+        if isinstance(event, Prepared) and event.part is part:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        purify(classifier, some_images(), DEEP, on_progress=stop)
+    snapshot.assert_unchanged()
+    assert [event.part for event in told if isinstance(event, Prepared)].count(part) == 1
 
 
 def test_a_listener_that_raises_stops_the_work() -> None:

@@ -72,6 +72,7 @@ def examined(
 def as_event(done: int, total: int, seconds: float) -> ProgressEvent:
     """The work done as the runner is told it; the rest is expected to go on at this speed."""
     return ProgressEvent(
+        part="evidence",
         fraction=done / total,
         step=done,
         steps=total,

@@ -11,20 +11,22 @@ import torch
 
 from polarizer.artefact import load_artefact, save_artefact
 from polarizer.checkpoints import LoadedModel, load_classifier
+from polarizer.forecast import Forecast
 from polarizer.images import LabelledImages
-from polarizer.progress import Progress, StepDone
+from polarizer.progress import Progress, Started, StepDone
 from polarizer.purification import Purification, purify
 from service.defenses.report import ArtefactFacts, Warned
 from worker.child import attacking, clean_check, details
 from worker.child.alarm import calibrated
 from worker.child.device import choose_device, take_share
 from worker.child.examining import examined
+from worker.child.forecasting import as_event
 from worker.child.measuring import measure_after, measure_before
 from worker.child.reporting import provenance, report
 from worker.child.sets import ImageSets
 from worker.child.threads import choose_threads
 from worker.child.voice import Voice
-from worker.events import MeasuredEvent, ProgressEvent, StageEvent, WarningEvent
+from worker.events import MeasuredEvent, StageEvent, WarningEvent
 from worker.job import ARTEFACT_FILE, REPORT_FILE, Job, input_path
 
 COMPARED_IMAGES = 64
@@ -135,10 +137,14 @@ class Work:
     def _purify(
         self, source: LoadedModel, clean: LabelledImages, device: torch.device
     ) -> Purification:
+        forecast = Forecast()
+
         def tell(event: Progress) -> None:
+            forecast.take(event)
             if isinstance(event, StepDone):
                 self._steps.append(event)
-                self._voice.say(as_event(event))
+            if not isinstance(event, Started):
+                self._voice.say(as_event(event, forecast))
 
         return purify(
             source.classifier,
@@ -165,17 +171,6 @@ class Work:
         shipped = load_artefact(path)
         check_same(purification, shipped, clean)
         return ArtefactFacts(sha256=digest, size=path.stat().st_size), shipped
-
-
-def as_event(step: StepDone) -> ProgressEvent:
-    """A step as the runner is told it; the rest is expected to go on at this speed."""
-    return ProgressEvent(
-        fraction=step.step / step.steps,
-        step=step.step,
-        steps=step.steps,
-        losses=details.losses_of(step),
-        remaining_seconds=step.seconds / step.step * (step.steps - step.step),
-    )
 
 
 def check_same(purification: Purification, shipped: LoadedModel, clean: LabelledImages) -> None:

@@ -99,8 +99,8 @@ class Following {
     this.#draw();
   }
 
-  #step({ step, steps, losses = {}, remaining_seconds: left, fraction }) {
-    this.left.textContent = `Step ${step} of ${steps}${left === null || left === undefined ? "" : `, about ${seconds(left)} left`}`;
+  #step({ part, step, steps, losses = {}, remaining_seconds: left, fraction }) {
+    this.left.textContent = `${part === "search" ? "Search step" : "Step"} ${step} of ${steps}${left === null || left === undefined ? "" : `, about ${seconds(left)} left`}`;
     for (const [name, value] of Object.entries(losses)) {
       (this.#losses[name] ??= []).push([step, value]);
       this.#steps = Math.max(steps, 1); // of the optimisation; the search for evidence has others

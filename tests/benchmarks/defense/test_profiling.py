@@ -8,6 +8,7 @@ from benchmarks.defense.profiling import Case, Phases, as_lines, measure, phases
 from polarizer import optimisation
 from polarizer.config import PurifyConfig
 from polarizer.deep import passes
+from polarizer.progress import Checked, Part, Prepared, Progress, Started, StepDone
 
 CASE = Case("reference", images=40, width=1, resolution=8)
 
@@ -52,6 +53,22 @@ def test_a_case_is_measured_by_phase() -> None:
     assert sum(measured.shares.values()) == pytest.approx(1)
     assert {"inner problem", "backward", "optimiser", "checks"} <= set(measured.shares)
     assert "reference" in as_lines([measured])
+
+
+def test_the_steps_begin_where_the_search_ends() -> None:
+    told: list[float] = []
+    clock = iter(range(10))
+    events: list[Progress] = [
+        Started(2, (), 1.0),
+        Prepared(Part.SEARCH, 1, 2, 0.0),
+        Prepared(Part.AUGMENTATION, 2, 2, 0.0),
+        StepDone(1, 2, 0, 0, 0, 0, 0, 0.0),
+        Checked(1, 2, 0, 0, 0, 0.0),
+        StepDone(2, 2, 0, 0, 0, 0, 0, 0.0),
+    ]
+    for event in events:
+        profiling._note(told, lambda: float(next(clock)), event)
+    assert told == [2.0, 3.0, 4.0]
 
 
 @pytest.mark.parametrize("time", ["first", "second"])

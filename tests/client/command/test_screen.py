@@ -107,9 +107,13 @@ def test_lines_about_progress_are_few() -> None:
             event("progress", fraction=0.5, losses={"total": 1.23456}, remaining_seconds=65.2),
             ["  50.0 %, loss 1.235, 1:05 left"],
         ),
+        (
+            event("progress", fraction=0.1, part="search", step=3, steps=59, losses={}),
+            ["  10.0 %, search step 3 of 59"],
+        ),
         (event("something-new", x=1), []),
     ],
-    ids=["status", "failed", "warning", "measured", "progress", "unknown"],
+    ids=["status", "failed", "warning", "measured", "progress", "search", "unknown"],
 )
 def test_events_in_words(said: Event, lines: list[str]) -> None:
     assert in_words(said) == lines

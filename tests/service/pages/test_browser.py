@@ -59,6 +59,9 @@ def follow(page: Browser, worker: Worker, lease: Lease) -> None:
     """Each thing is seen as soon as the worker says it."""
     worker.report(lease, "stage", {"stage": "purifying"}, stage="purifying")
     page.wait("document.querySelector('.stages .now')?.textContent === 'purifying'")
+    searching = {"part": "search", "fraction": 0.1, "step": 3, "steps": 59, "losses": {}}
+    worker.report(lease, "progress", searching | {"remaining_seconds": 9.0})
+    page.wait_for_text("Search step 3 of 59, about 9 s left")
     for step in (1, 2):
         data = {"fraction": step / 4, "step": step, "steps": 4, "losses": LOSSES}
         worker.report(lease, "progress", data | {"remaining_seconds": 7.0})

@@ -78,11 +78,25 @@ def test_measured_images_choose_nothing(do: Do) -> None:
 
 def test_progress_has_losses_and_an_end(do: Do) -> None:
     done = do()
-    steps = [event.step for event in done.progress]
-    assert steps == list(range(1, len(steps) + 1))
-    assert all(event.losses.keys() >= {"total", "clean"} for event in done.progress)
+    repairing = [event for event in done.progress if event.part == "repair"]
+    steps = [event for event in repairing if event.losses]
+    assert [event.step for event in steps] == list(range(1, len(steps) + 1))
+    assert all(event.losses.keys() >= {"total", "clean"} for event in steps)
     remaining = [event.remaining_seconds for event in done.progress]
     assert all(seconds is not None and seconds >= 0 for seconds in remaining)
+
+
+def test_the_search_before_the_repair_is_progress_too(do: Do) -> None:
+    done = do()
+    parts = [event.part for event in done.progress]
+    searching = parts.count("search")
+    assert searching > 50
+    assert set(parts[:searching]) == {"search"}
+    fractions = [event.fraction for event in done.progress if event.part != "evidence"]
+    assert fractions == sorted(fractions)
+    assert fractions[0] > 0
+    assert fractions[-1] == 1
+    assert done.progress[len(fractions) - 1].remaining_seconds == 0
 
 
 def test_without_test_images_held_out_ones_are_measured(do: Do) -> None:
