@@ -82,14 +82,23 @@ class RelativeDescent(NormalisedDescent):
 def relative_rate(network: nn.Module) -> float:
     """The learning rate of :class:`RelativeDescent` for a network.
 
-    Where features are normalised layer by layer (transformers, ConvNeXt) each block adds a little
-    to a stream that passes by, so a step divided among all layers moves the stream far less than
-    features that pass through them.
+    Where features are normalised layer by layer (transformers, ConvNeXt), or filtered channel by
+    channel between narrow layers (MobileNets), each block adds a little to a stream that passes by,
+    so a step divided among all layers moves the stream far less than features that pass through
+    them.
     """
-    return RATE_OF_STREAMS if normalises_layers(network) else RATE
+    streams = normalises_layers(network) or filters_channels(network)
+    return RATE_OF_STREAMS if streams else RATE
 
 
 def normalises_layers(network: nn.Module) -> bool:
     """Whether features are normalised layer by layer (LayerNorm) anywhere in ``network``."""
     kinds = {type(module).__name__.lower() for module in network.modules()}
     return any("layernorm" in kind for kind in kinds)
+
+
+def filters_channels(network: nn.Module) -> bool:
+    """Whether a convolution anywhere in ``network`` is depthwise: of each channel by itself."""
+    grouped = (getattr(module, "groups", 1) for module in network.modules())
+    inputs = (getattr(module, "in_channels", None) for module in network.modules())
+    return any(count > 1 and count == of for count, of in zip(grouped, inputs, strict=True))

@@ -105,9 +105,11 @@ def test_a_relative_step_is_shared_by_the_layers_and_not_by_their_vectors() -> N
         assert (1 - tensor.detach()).norm().item() == pytest.approx(0.1 / 4 * 2, rel=1e-4)
 
 
-def test_networks_normalised_layer_by_layer_take_longer_steps() -> None:
-    stream = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
-    passed = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+def test_networks_with_a_stream_that_passes_their_layers_take_longer_steps() -> None:
+    normalised = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
+    depthwise = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, groups=4), nn.BatchNorm2d(4))
+    grouped = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 3, groups=2), nn.BatchNorm2d(4))
+    one_channel = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))
 
-    assert relative_rate(stream) == RATE_OF_STREAMS
-    assert relative_rate(passed) == RATE
+    assert relative_rate(normalised) == relative_rate(depthwise) == RATE_OF_STREAMS
+    assert relative_rate(grouped) == relative_rate(one_channel) == RATE

@@ -20,7 +20,7 @@ from polarizer.purification import Purification, choose_layers, purify
 from tests.polarizer.onnx.exports import NAMES, SIZE, content
 from tests.polarizer.onnx.graphs import by_runtime, noise
 
-STREAMS = ("convnext", "vit")
+STREAMS = ("convnext", "vit", "mobilenet", "efficientnet")
 
 
 def loaded(folder: Path, name: str) -> LoadedModel:
