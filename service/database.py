@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,26 +53,20 @@ class Database:
         # level of isolation every statement saw the newest anyway.
         alone = {} if sqlite else {"isolation_level": "AUTOCOMMIT"}
         self._reading = self.engine.execution_options(**alone)
+        self._writing_once = self._writing if sqlite else self._reading
 
-    @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> AbstractContextManager[Session]:
         """To look only: on SQLite one transaction, on PostgreSQL each statement is its own."""
-        with (
-            span("database.read", failures=SQLAlchemyError, causes=False),
-            Session(self._reading, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        return _session("database.read", self._reading)
 
-    @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> AbstractContextManager[Session]:
         """One transaction, committed at the end, rolled back on any exception."""
-        with (
-            span("database.write", failures=SQLAlchemyError, causes=False),
-            Session(self._writing, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        return _session("database.write", self._writing)
+
+    def write_once(self) -> AbstractContextManager[Session]:
+        """For one statement that changes something, after others that only look: on PostgreSQL each
+        is committed by itself, on SQLite all of them together."""
+        return _session("database.write", self._writing_once)
 
     def dispose(self) -> None:
         self.engine.dispose()
@@ -113,6 +107,16 @@ class Database:
                 f"the database schema is {found or 'empty'}, this version needs {head}:"
                 " run `python -m service migrate`"
             )
+
+
+@contextmanager
+def _session(name: str, engine: Engine) -> Iterator[Session]:
+    with (
+        span(name, failures=SQLAlchemyError, causes=False),
+        Session(engine, expire_on_commit=False) as session,
+        session.begin(),
+    ):
+        yield session
 
 
 def now(session: Session) -> datetime:

@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.access import audit, quotas
-from service.access.callers import acting
+from service.access.callers import acting, limits_of_caller
 from service.blobs import blob_ids_of
+from service.database import Database
 from service.defenses import idempotency, lifecycle, repeating, repository
 from service.defenses.drafts import Draft
 from service.defenses.idempotency import Claim
@@ -57,12 +58,17 @@ def create(resources: Resources, tenant: str, draft: Draft, key: str | None) -> 
 
 
 def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None) -> Defense:
+    """Where neither a key nor the tenant's limits change with it, one statement writes the defense.
+    Nothing keeps its uploads until then, but a foreign key: without their bytes it is not written.
+    """
     with _kept(resources, tenant, draft) as blob_ids:
         try:
-            with resources.database.write() as session:
+            alone = claim is None and limits_of_caller() is None
+            writing = resources.database.write_once if alone else resources.database.write
+            with writing() as session:
                 quotas.take_defense(session, tenant)
                 quotas.require_room(session, tenant)
-                kept = uploads.keep_all(session, tenant, draft.uploads())
+                kept = uploads.find_all(session, tenant, draft.uploads(), keep=not alone)
                 record = _record(session, tenant, draft, kept, blob_ids)
                 record.queue = draft.request.queue or resources.settings.queues[0]
                 may_repeat = not draft.request.fresh and resources.settings.reuse_results
@@ -75,11 +81,20 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 )
                 if claim is not None:
                     idempotency.settle(session, claim, record.id)
-                if earlier is not None and repeating.give(session, record, earlier):
-                    session.expire(record)  # much has changed behind its back
-                return Defense.of(record, _sizes(draft, kept))
-        except IntegrityError as error:  # a blob was shared with something forgotten meanwhile
+                made = Defense.of(record, _sizes(draft, kept))
+            return made if earlier is None else _repeated(resources.database, made)
+        except IntegrityError as error:  # with an upload, or what shared its bytes
             raise UnavailableError("an input was deleted meanwhile; send it again") from error
+
+
+def _repeated(database: Database, made: Defense) -> Defense:
+    """A queued defense, which succeeds if what it repeats is still there."""
+    with database.write() as session:
+        record = session.get_one(DefenseRecord, made.id)
+        if not repeating.answer(session, record):
+            return made
+        session.expire(record)  # much has changed behind its back
+        return Defense.of(record)
 
 
 @contextmanager

@@ -14,15 +14,15 @@ from service.ids import new_id
 from service.records import BlobRecord, UploadRecord, table_of
 
 _UPLOADS, _BLOBS = table_of(UploadRecord), table_of(BlobRecord)
-_KEPT = (  # made once: that takes longer than to have it answered
+_FOUND = (  # made once: that takes longer than to have it answered
     select(_UPLOADS.c.id, _UPLOADS.c.blob_id, _UPLOADS.c.filename, _BLOBS.c.sha256, _BLOBS.c.size)
     .join_from(_UPLOADS, _BLOBS)
     .where(
         _UPLOADS.c.tenant == bindparam("tenant"),
         _UPLOADS.c.id.in_(bindparam("ids", expanding=True)),
     )
-    .with_for_update(of=_UPLOADS, read=True)
 )
+_KEPT = _FOUND.with_for_update(of=_UPLOADS, read=True)
 
 
 class Kept(NamedTuple):
@@ -59,11 +59,14 @@ def get(session: Session, tenant: str, upload_id: str) -> UploadRecord:
     return found
 
 
-def keep_all(session: Session, tenant: str, upload_ids: Collection[str]) -> dict[str, Kept]:
-    """Those of them that are there; nobody deletes one before this transaction ends."""
+def find_all(
+    session: Session, tenant: str, upload_ids: Collection[str], *, keep: bool
+) -> dict[str, Kept]:
+    """Those of them that are there; with ``keep`` nobody deletes one before this transaction
+    ends."""
     if not upload_ids:
         return {}
-    found = session.execute(_KEPT, {"tenant": tenant, "ids": list(upload_ids)})
+    found = session.execute(_KEPT if keep else _FOUND, {"tenant": tenant, "ids": list(upload_ids)})
     return {row.id: row for row in map(Kept._make, found)}
 
 
