@@ -60,6 +60,7 @@ from service.uploads.multipart.plan import MOST_PART
 from service.uploads.multipart.receiving import Receiving
 from service.uploads.multipart.service import Multiparts
 from service.uploads.spool import clean_spool
+from service.waking import Waking
 from service.webhooks import endpoints as webhooks
 from service.webhooks.deliverer import Deliverer
 from service.webhooks.sending import Sender
@@ -147,12 +148,14 @@ def build(settings: Settings, registry: CollectorRegistry | None = None) -> Reso
     blobs = Blobs(database, store)
     multiparts = Multiparts(settings, database, store, blobs)
     receiving = Receiving(settings, database, store)
+    queue = Queue(create_celery(settings))
     return Resources(
         settings=settings,
         database=database,
         store=store,
         blobs=blobs,
-        queue=Queue(create_celery(settings)),
+        queue=queue,
+        waking=Waking(queue),
         inference=Inference(settings, blobs),
         directory=Directory(database),
         multiparts=multiparts,

@@ -9,11 +9,16 @@ workers again for rows that nobody took. So a broker that is down delays a job a
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu import Producer
+from kombu.exceptions import (  # type: ignore[attr-defined]  # its types are older than it is
+    BatchPublishError,
+    OperationalError,
+)
 
 from service.defenses.states import QueueName
 from service.errors import UnavailableError
@@ -58,6 +63,13 @@ def create_celery(settings: Settings) -> Celery:
     return app
 
 
+class Job(NamedTuple):
+    """Whom a message is for."""
+
+    defense_id: str
+    queue: QueueName
+
+
 class Queue:
     """Sends wake-ups. While a broker hangs, every one takes many seconds: a few at a time wait for
     it, the others give up, so that requests do not leave a thread each behind."""
@@ -68,29 +80,42 @@ class Queue:
 
     def wake(self, defense_id: str, queue: QueueName = QueueName.CPU) -> bool:
         """Sends one message; False (and a log line) when the broker cannot be reached."""
+        with span("queue.wake", kind=Kind.PRODUCER):
+            return self.wake_all([Job(defense_id, queue)])
+
+    def wake_all(self, jobs: Sequence[Job]) -> bool:
+        """Sends a message for each; on Redis all of them in one exchange. False (and log lines)
+        when the broker cannot be reached."""
         if not self._sending.acquire(timeout=TURN_SECONDS):
-            log.warning("wake_failed", job_id=defense_id, error="others wait already")
-            return False
+            return _failed(jobs, "others wait already")
         try:
-            with span("queue.wake", kind=Kind.PRODUCER):
-                return self._send(defense_id, queue)
+            self._send(jobs)
+        except (OperationalError, OSError) as error:
+            return _failed(jobs, type(error).__name__)
         finally:
             self._sending.release()
-
-    def _send(self, defense_id: str, queue: QueueName) -> bool:
-        try:
-            self._celery.send_task(
-                RUN_DEFENSE,
-                args=[defense_id],
-                queue=broker_queue(queue),
-                retry=True,
-                retry_policy=_RETRY,
-                ignore_result=True,
-            )
-        except (OperationalError, OSError) as error:
-            log.warning("wake_failed", job_id=defense_id, error=type(error).__name__)
-            return False
         return True
+
+    def _send(self, jobs: Sequence[Job]) -> None:
+        with self._celery.producer_or_acquire() as producer:
+            try:
+                with producer.batch():  # sent at its end, and not tried again
+                    for job in jobs:
+                        self._send_one(job, producer)
+            except BatchPublishError:  # perhaps some are there: a second message does no harm
+                for job in jobs:
+                    self._send_one(job, producer)
+
+    def _send_one(self, job: Job, producer: Producer) -> None:
+        self._celery.send_task(
+            RUN_DEFENSE,
+            args=[job.defense_id],
+            queue=broker_queue(job.queue),
+            producer=producer,
+            retry=True,
+            retry_policy=_RETRY,
+            ignore_result=True,
+        )
 
     def count(self, queue: QueueName) -> int | None:
         """Messages that wait there; None (and a log line) when the broker cannot be reached."""
@@ -117,6 +142,12 @@ class Queue:
                 connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
         except (OperationalError, OSError) as error:
             raise UnavailableError("the broker does not answer") from error
+
+
+def _failed(jobs: Sequence[Job], error: str) -> bool:
+    for job in jobs:
+        log.warning("wake_failed", job_id=job.defense_id, error=error)
+    return False
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:

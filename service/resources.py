@@ -25,6 +25,7 @@ from service.storage import Store
 from service.uploads.multipart.completing import Completing
 from service.uploads.multipart.receiving import Receiving
 from service.uploads.multipart.service import Multiparts
+from service.waking import Waking
 
 ANONYMOUS = DEFAULT_TENANT
 """Whose everything is that is done without a key."""
@@ -41,6 +42,7 @@ class Resources:
     store: Store
     blobs: Blobs
     queue: Queue
+    waking: Waking
     inference: Inference
     directory: Directory
     multiparts: Multiparts

@@ -12,7 +12,6 @@ from fastapi.responses import StreamingResponse
 
 from service import reports
 from service.access.guard import Guarded
-from service.bounded import bounded
 from service.defenses import examples, repository, service, streaming
 from service.defenses.bodies import read_draft
 from service.defenses.report import Report
@@ -20,12 +19,12 @@ from service.defenses.schemas import Defense, Event
 from service.defenses.states import Status
 from service.pagination import After, Limit, Page
 from service.problems import responses
+from service.queue import Job
 from service.resources import Resources, ResourcesDep, TenantDep
 
 log = structlog.get_logger()
 router = APIRouter(prefix="/v1/defenses", tags=["defenses"], route_class=Guarded)
 
-WAKE_SECONDS = 2.0  # how long an answer waits for the broker; the reaper wakes what it missed
 POLL_SECONDS = 2  # what Retry-After advises
 MAX_WAIT_SECONDS = 60
 
@@ -82,7 +81,7 @@ async def create_defense(
 
 async def _wake(resources: Resources, defense: Defense) -> None:
     try:
-        await bounded(lambda: resources.queue.wake(defense.id, defense.queue), seconds=WAKE_SECONDS)
+        await resources.waking.wake(Job(defense.id, defense.queue))
     except TimeoutError:
         log.warning("wake_slow", defense_id=defense.id)
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from redis import Redis
 
+from service.defenses.states import QueueName
 from service.errors import UnavailableError
-from service.queue import MAX_SENDING, QUEUE, RUN_DEFENSE, Queue, create_celery
+from service.queue import MAX_SENDING, QUEUE, RUN_DEFENSE, Job, Queue, create_celery
 from service.settings import Settings
 
 
@@ -46,6 +48,26 @@ def test_a_message_carries_an_id_and_nothing_else(celery: Celery) -> None:
         assert message.content_type == "application/json"
         args, kwargs, _ = json.loads(message.body)
         assert (len(args), kwargs) == (1, {})
+
+
+def test_several_at_once_are_as_many_messages(celery: Celery) -> None:
+    jobs = [Job(f"def_{number}", QueueName.CPU) for number in range(3)]
+    assert Queue(celery).wake_all(jobs)
+    sent = sorted(message.payload[0][0] for message in messages(celery))
+    assert sent == [job.defense_id for job in jobs]
+
+
+@pytest.mark.server
+def test_a_connection_that_was_lost_loses_no_message(tmp_path: Path, redis_url: str) -> None:
+    celery = create_celery(Settings(data_dir=tmp_path, broker_url=redis_url))
+    queue, jobs = Queue(celery), [Job("def_1", QueueName.CPU), Job("def_2", QueueName.CPU)]
+    assert queue.wake("def_0")
+    with Redis.from_url(redis_url) as operator:
+        operator.client_kill_filter(_type="normal", skipme=True)
+    assert queue.wake_all(jobs)
+    sent = {message.payload[0][0] for message in messages(celery)}
+    celery.close()
+    assert sent == {"def_0", "def_1", "def_2"}
 
 
 def test_a_broker_that_is_away(tmp_path: Path) -> None:

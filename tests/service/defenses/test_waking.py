@@ -20,8 +20,8 @@ def test_a_broker_that_hangs_does_not_keep_the_answer(
         asked.set()
         go_on.wait(60)
 
-    monkeypatch.setattr("service.defenses.endpoints.WAKE_SECONDS", 0.05)
-    monkeypatch.setattr(Queue, "wake", hang)
+    monkeypatch.setattr("service.waking.SECONDS", 0.05)
+    monkeypatch.setattr(Queue, "wake_all", hang)
     sent = body(small_site)
     try:
         answers = [small_site.client.post("/v1/defenses", json=sent) for _ in range(3)]
