@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from polarizer.classifier import Classifier
 from polarizer.config import PurifyConfig
-from polarizer.descent import RATE
+from polarizer.descent import RATE_OF_STREAMS
 from polarizer.description import InputSpec
 from polarizer.errors import (
     ArchitectureError,
@@ -351,7 +351,7 @@ def test_a_handful_of_images_is_enough_to_run(count: int) -> None:
 
 def test_the_configuration_says_what_the_images_decide() -> None:
     done = purify(tiny_classifier(), some_images(), PurifyConfig(steps=1)).config
-    assert (done.batch_size, done.learning_rate) == (64, RATE)
+    assert (done.batch_size, done.learning_rate) == (64, RATE_OF_STREAMS)  # by its depthwise layer
     given = PurifyConfig(steps=1, batch_size=5, learning_rate=0.01)
     kept = purify(tiny_classifier(), some_images(), given).config
     assert (kept.batch_size, kept.learning_rate) == (5, 0.01)
