@@ -9,13 +9,16 @@ from torch import Tensor
 
 from polarizer.errors import DatasetFormatError, DatasetLabelsError
 
+SHARE_OF_FREE = 1 / 4
+"""Of a device's free memory, which a set may take there."""
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
     """Images of one size and their classes.
 
     ``images``: uint8 (N, C, H, W), 0 … 255, already of the model's size and channels.
-    ``labels``: int64 (N,), indices of the model's logits.
+    ``labels``: int64 (N,), indices of the model's logits, on the CPU.
 
     Raises :class:`DatasetFormatError` for another shape or type of the images and
     :class:`DatasetLabelsError` for labels that do not belong to them. An empty set is allowed.
@@ -51,10 +54,26 @@ class LabelledImages:
         """The images at ``indices`` (int64, or bool of length N), in that order."""
         return LabelledImages(self.images[indices], self.labels[indices])
 
-    def pixels(self, indices: Tensor | slice | None = None) -> Tensor:
-        """The images (at ``indices``) as float32 in [0, 1]."""
+    def pixels(
+        self, indices: Tensor | slice | None = None, device: torch.device | None = None
+    ) -> Tensor:
+        """The images (at ``indices``, of the CPU) as float32 in [0, 1], on ``device``.
+
+        Without a ``device`` they stay where they lie. They travel as bytes.
+        """
+        lie_on = self.images.device
+        if isinstance(indices, Tensor):
+            indices = sent(indices, lie_on)
         chosen = self.images if indices is None else self.images[indices]
-        return chosen.to(torch.float32).div_(255)
+        return sent(chosen, device or lie_on).to(torch.float32).div_(255)
+
+    def on(self, device: torch.device) -> LabelledImages:
+        """The same set, its images on ``device`` if they take a quarter of the free memory there at
+        most; else as it is. For loops: batches need not travel then."""
+        size = self.images.numel() * self.images.element_size()
+        if device == self.images.device or size > SHARE_OF_FREE * free_memory(device):
+            return self
+        return LabelledImages(self.images.to(device), self.labels)
 
     def split(
         self, fraction: float, generator: torch.Generator
@@ -71,6 +90,22 @@ class LabelledImages:
             of_class = shuffled[self.labels[shuffled] == label]
             held_out[of_class[:share]] = True
         return self.select(~held_out), self.select(held_out)
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` on ``device``; from the CPU without waiting for what a CUDA device is doing."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of a CUDA device that this process may still take; 0 for other kinds of devices."""
+    if device.type != "cuda":
+        return 0
+    free, whole = torch.cuda.mem_get_info(device)
+    allowed = whole * torch.cuda.get_per_process_memory_fraction(device)
+    return max(0, min(free, int(allowed) - torch.cuda.memory_reserved(device)))
 
 
 def _shares(counts: Tensor, fraction: float, generator: torch.Generator) -> list[int]:

@@ -17,7 +17,7 @@ from polarizer.classifier import Classifier
 from polarizer.config import Optimizer, PurifyConfig, Schedule
 from polarizer.descent import NormalisedDescent, RelativeDescent
 from polarizer.errors import ConfigError, DivergenceError
-from polarizer.images import LabelledImages
+from polarizer.images import LabelledImages, sent
 from polarizer.listing import some
 from polarizer.losses import Lesson, LossWeights, OuterLoss, outer_loss
 from polarizer.perturbation import TriggerSearch, perturb, runner_up
@@ -146,8 +146,9 @@ def _loss(problem: Problem, images: LabelledImages, indices: Tensor, phase: Phas
 def _forward(
     problem: Problem, images: LabelledImages, indices: Tensor, phase: Phase
 ) -> tuple[Answers, Tensor]:
-    pixels = images.pixels(indices).to(problem.device, memory_format=torch.channels_last)
-    labels = images.labels[indices].to(problem.device)
+    pixels = images.pixels(indices, problem.device)
+    pixels = pixels.to(problem.device, memory_format=torch.channels_last)
+    labels = sent(images.labels[indices], problem.device)
     with torch.autocast(
         problem.device.type, problem.autocast, enabled=problem.autocast is not None
     ):

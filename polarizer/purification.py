@@ -113,14 +113,15 @@ def _purify(
     search = _search(config, clean.shape)
     autocast = _autocast(config, device)
     plan = planned(config, clean.shape, classes, len(training), len(held_out))
+    near, checked = training.on(device), held_out.on(device)
     with _polarizers(repaired, layers, config, classes, generator) as polarizers:
         tell(Started(config.steps, layers, search.norm, plan))
         started = time.monotonic()
         ticked = _preparing(plan, started, tell)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            passes = _passes(repaired, training, search, config, classes, generator, ticked)
+            passes = _passes(repaired, near, search, config, classes, generator, ticked)
         problem = Problem(repaired, search, _weights(config), device, autocast, passes)
-        steps = optimise(problem, polarizers, training, held_out, config, generator, tell, started)
+        steps = optimise(problem, polarizers, near, checked, config, generator, tell, started)
         _check_finite(polarizers)
     _lay_out(repaired.to("cpu"), torch.contiguous_format)
     strength = config.strength or _strength(classifier, repaired, passes, device)

@@ -52,7 +52,7 @@ def tolerated(
     ``ticked`` is told each accuracy.
     """
     indices = torch.linspace(0, len(clean) - 1, min(IMAGES, len(clean))).long()
-    pixels = clean.pixels(indices).to(device)
+    pixels = clean.pixels(indices, device)
     labels = clean.labels[indices].to(device)
 
     def accuracy(changed: Tensor) -> float:

@@ -83,6 +83,6 @@ def driven(
     for indices in torch.split(others, BATCH):
         targets = torch.full((len(indices),), target, device=device)
         with torch.no_grad():
-            pixels = patches.paste(images.pixels(indices).to(device), targets)
+            pixels = patches.paste(images.pixels(indices, device), targets)
             hits += int((classifier(pixels).argmax(1) == target).sum())
     return hits / max(len(others), 1)

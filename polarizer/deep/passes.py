@@ -127,7 +127,7 @@ def _search(
     for _ in range(SEARCH_STEPS):
         indices = torch.randint(len(clean), (count,), generator=generator)
         aims = aim.draw(clean.labels[indices].to(device), AT_LEAST)
-        pixels = stand_ins.apply(clean.pixels(indices).to(device), aims, any_norm=True)
+        pixels = stand_ins.apply(clean.pixels(indices, device), aims, any_norm=True)
         logits = classifier(pixels).float()
         aim.note(aims, logits)
         stand_ins.note(aims, logits)

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polarizer import images as images_module
 from polarizer.errors import DatasetFormatError, DatasetLabelsError, PolarizerError
-from polarizer.images import LabelledImages
+from polarizer.images import LabelledImages, free_memory, sent
 from tests.polarizer.networks import some_images
 
 
@@ -78,3 +79,61 @@ def test_what_is_no_labelled_images_is_refused(
 ) -> None:
     with pytest.raises(error):
         LabelledImages(pixels, labels)
+
+
+CPU, META = torch.device("cpu"), torch.device("meta")
+
+
+def test_on_the_cpu_a_set_stays_itself() -> None:
+    images = labelled([0, 1, 2])
+    assert images.on(CPU) is images
+    assert sent(images.images, CPU) is images.images
+
+
+@pytest.mark.parametrize(("free", "moves"), [(0, False), (23, False), (24, True)], ids=str)
+def test_a_set_moves_where_it_takes_a_quarter_of_what_is_free(
+    free: int, moves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images_module, "free_memory", lambda _device: free)
+    images = labelled([0, 1, 2])  # 6 bytes
+
+    there = images.on(META)
+
+    assert (there.images.device.type == "meta") is moves
+    assert there.labels is images.labels
+    assert (there is images) is not moves
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["in batches", "at once"])
+@pytest.mark.parametrize(
+    "indices", [torch.tensor([2, 0]), slice(0, 2), None], ids=["some", "first", "all"]
+)
+def test_pixels_come_to_a_device_whether_the_set_lies_there_or_not(
+    indices: torch.Tensor | slice | None, moves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images_module, "free_memory", lambda _device: 100 if moves else 0)
+    images = labelled([0, 1, 2])
+
+    pixels = images.on(META).pixels(indices, META)
+
+    assert pixels.device.type == "meta"
+    assert pixels.dtype == torch.float32
+    assert pixels.shape == images.pixels(indices).shape
+
+
+def test_devices_that_do_not_tell_their_memory_have_none_to_spare() -> None:
+    assert free_memory(META) == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_set_on_cuda_gives_the_same_pixels() -> None:
+    images, device = some_images(40), torch.device("cuda")
+    indices = torch.tensor([3, 1, 20])
+
+    there = images.on(device)
+
+    assert there.images.is_cuda
+    expected = images.pixels(indices)
+    for pixels in (there.pixels(indices, device), images.pixels(indices, device)):
+        assert pixels.is_cuda
+        assert torch.allclose(pixels.cpu(), expected, atol=1e-6)
