@@ -45,30 +45,38 @@ REMARKS = """\
 
 Measured in turn on the same servers, before and after, ten times a second of eight connections to
 each, on a busy machine, where the bare insert came to 1,050 a second (medians). Before: 114 creates
-a second, 5.5 ms of processor each, p99 135 ms. Now: 198, 3.8 ms, 73 ms.
+a second, 5.5 ms of processor each, p99 135 ms. Then: 198, 3.8 ms, 73 ms. The last two steps below,
+all on one core that other programs used, too (so its figures are smaller than those above): 4.3 ms
+of processor and 17 changes of process or thread a create before, 3.9 ms and 11 after; 168 a second,
+and 180.
 
 What it was spent on, by `cProfile` and by samples of who holds Python's lock (`py-spy --gil`):
 
 - **Exchanges with PostgreSQL**, each of which is a change of process. They were seven a create; one
   asked whether the connection is still there, which the socket tells, too (`service/answering.py`).
-  Now there are four: BEGIN, the uploads, COMMIT, and one statement for the defense, its inputs, its
-  first event, its entry in the audit log and the look for an earlier result
-  (`service/defenses/lifecycle/rows.py`).
+  Then there were four: BEGIN, the uploads, COMMIT, and one statement for the defense, its inputs,
+  its first event, its entry in the audit log and the look for an earlier result
+  (`service/defenses/lifecycle/rows.py`). Now there are two, since that statement is a transaction
+  by itself; with limits of the tenant's there are seven, with an Idempotency-Key eight.
 - **Calls of Python functions**: 1,940 in the domain, of 2,840. Uploads are read as columns, NULLs
   are left out; a statement of more than 50 parameters psycopg takes apart anew each time.
 - **Connections** that were closed after every burst of more than five requests.
+- **Wake-ups**, each an exchange with Redis and a change of thread. Of 3.9 ms for a create in a busy
+  process, 1.4 were gone without the wake-up (and of the other 2.5: 1.6 in the domain, 0.2 for the
+  change to its thread, 0.6 in what FastAPI and the layers around do). Those that come while others
+  are on their way now go together (`service/waking.py`): three a time, with eight connections.
 - **Threads**: of 3.3 ms of processor for a create alone, one goes into changing to the thread that
   asks the database and to the one that wakes a worker, and 0.7 ms into the wake-up through Celery.
 
 Tried and left out, since nothing came of it in turn with the others: few threads for all creates
 (two: 216 a second; as many as come: 272; in a quieter hour), a pool of our own whose threads stay
-awake, and one thread for the commit and the wake-up.
+awake, one thread for the commit and the wake-up, a rarer garbage collection.
 
 A look (`GET`) takes two exchanges, of five: it begins no transaction.
 
-What a create has and a bare insert has not: the uploads are locked so that nobody deletes them
-meanwhile, an earlier result of the same job is looked for, the first event and the entry of the
-audit log belong to the same transaction, and a worker is woken. API processes share nothing, so
+What a create has and a bare insert has not: its uploads are looked up, and not without their bytes
+is it written, an earlier result of the same job is looked for, the first event and the entry of the
+audit log are written with it, and a worker is woken. API processes share nothing, so
 more of them take more.
 
 ## Where a job's time goes
