@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.defense.markdown import table
 from benchmarks.evidence.rows import TRUTHS, VERDICTS, Row, read
-from polarizer.evidence.verdict import GREW, STANDS_OUT_AFTER, STANDS_OUT_BEFORE
+from polarizer.evidence.verdict import AHEAD, PATCH_OPENS, STANDS_OUT
 
 TEXTS = Path(__file__).parent
 NONE = "no-evidence-found"
@@ -115,23 +115,32 @@ def thresholds(rows: Sequence[Row]) -> list[str]:
     clean = [row for row in rows if row.truth == "clean"]
     bad = [row for row in rows if row.truth != "clean" and row.of_target]
     lines = []
+    for value in (0.15, AHEAD, 0.3):
+        alarms = sum(row.lead[1] >= value for row in clean)
+        hits = sum(row.lead[1] >= value and row.lead[0] == row.target for row in bad)
+        lines.append(_counted("lead", value, AHEAD, (alarms, len(clean)), (hits, len(bad))))
     for name, held, values in (
-        ("anomaly_before", STANDS_OUT_BEFORE, (1.0, 1.5, 2.0, STANDS_OUT_BEFORE, 3.0)),
-        ("gain", GREW, (0.2, 0.3, GREW, 0.5)),
-        ("anomaly_after", STANDS_OUT_AFTER, (2.0, STANDS_OUT_AFTER)),
+        ("anomaly_before", STANDS_OUT, (1.5, STANDS_OUT, 3.0)),
+        ("patch_before", PATCH_OPENS, (0.75, PATCH_OPENS, 0.95)),
     ):
         for value in values:
             alarms = sum(row.highest(name) >= value for row in clean)
-            hits = sum(row.of_target[name] >= value for row in bad)
-            shown = f"**{value}**" if value == held else f"{value}"
-            lines.append((f"`{name}`", shown, f"{alarms} of {len(clean)}", f"{hits} of {len(bad)}"))
+            hits = sum((row.of_target.get(name) or 0.0) >= value for row in bad)
+            lines.append(_counted(name, value, held, (alarms, len(clean)), (hits, len(bad))))
     return table(("number", "threshold", "clean models", "backdoored models"), lines)
+
+
+def _counted(
+    name: str, value: float, held: float, alarms: tuple[int, int], hits: tuple[int, int]
+) -> tuple[str, ...]:
+    shown = f"**{value}**" if value == held else f"{value}"
+    return f"`{name}`", shown, "{} of {}".format(*alarms), "{} of {}".format(*hits)
 
 
 def every_model(rows: Sequence[Row]) -> list[str]:
     """Attack's success and verdict, model by model."""
-    head = ("model", "ASR before", "after", "target: anomaly before", "gain")
-    more = ("surrogate's flips before", "after", "verdict", "suspects")
+    head = ("model", "ASR before", "after", "target: anomaly before", "flips before", "after")
+    more = ("patch before", "after", "verdict", "suspects")
     return table((*head, *more), [_line(row) for row in rows])
 
 
@@ -139,8 +148,9 @@ def _line(row: Row) -> tuple[str, ...]:
     verdict, suspects = row.judged
     success = ("–", "–") if row.truth == "clean" else tuple(f"{x:.2f}" for x in row.attack_success)
     its = row.of_target if row.truth != "clean" else {}
-    names = ("anomaly_before", "gain", "flips_before", "flips_after")
-    numbers = (f"{its[name]:.2f}" if its else "–" for name in names)
+    names = ("anomaly_before", "flips_before", "flips_after", "patch_before", "patch_after")
+    found = [its.get(name) for name in names]
+    numbers = ("–" if number is None else f"{number:.2f}" for number in found)
     return f"`{row.name}`", *success, *numbers, verdict, ", ".join(map(str, suspects)) or "–"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from polarizer.evidence import ClassEvidence
+from polarizer.evidence.measuring import lead
 from polarizer.evidence.verdict import verdict_of
 
 GONE, LEFT = 0.1, 0.2
@@ -30,7 +31,7 @@ class Row:
     images: int
     accuracy: tuple[float, float]
     attack_success: tuple[float, float]
-    classes: tuple[dict[str, float], ...]
+    classes: tuple[dict[str, float | None], ...]
     bound: float
     control: tuple[float, float, float]
     purify_seconds: float
@@ -62,6 +63,8 @@ class Row:
                 gain=0.0,
                 flips_after=one.flips_before,
                 new_flips=one.flips_before,
+                patch_after=one.patch_before,
+                new_patch=one.patch_before,
             )
             for one in self._evidence
         ]
@@ -69,13 +72,19 @@ class Row:
         return verdict.value, suspects
 
     @property
-    def of_target(self) -> dict[str, float]:
+    def of_target(self) -> dict[str, float | None]:
         """The numbers of the target class, if there is one."""
         return next((one for one in self.classes if one["label"] == self.target), {})
 
     def highest(self, name: str) -> float:
         """Of all classes."""
-        return max(one[name] for one in self.classes)
+        return max(one.get(name) or 0.0 for one in self.classes)
+
+    @property
+    def lead(self) -> tuple[int, float]:
+        """The class that a pattern reaches first in the base model, and how far it is ahead."""
+        nearest = min(self._evidence, key=lambda one: one.norm_before)
+        return nearest.label, lead([one.norm_before for one in self._evidence])
 
     @property
     def _evidence(self) -> list[ClassEvidence]:

@@ -1,8 +1,9 @@
-"""The examination: three probes on clean images, before and after a repair (docs/method.md).
+"""The examination: probes on clean images, before and after a repair (docs/method.md).
 
 (a) a trigger inverted on the base model, tried on the purified one: is the old door closed?
 (b) one inverted anew on the purified model: is any door left?
 (c) one with random goals: how much of that is general robustness?
+Triggers for (a) and (b) are perturbations of bounded norm, and small opaque patches.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from polarizer.errors import (
 )
 from polarizer.evidence.config import EvidenceConfig
 from polarizer.evidence.inversion import Inversion, invert
+from polarizer.evidence.patch_search import PatchSearch, Targeted
+from polarizer.evidence.patches import squares
 from polarizer.evidence.probes import Pair, Probes, tries
 from polarizer.evidence.results import Evidence, Verdict
 from polarizer.evidence.screening import passes as screening_passes
@@ -123,29 +126,44 @@ def _probes(
         autocast=torch.bfloat16 if multiplies_bfloat16(pair.device) else None,
         tick=lambda: meter.add(SEARCH_COST),
     )
-    meter.total = _total(inversion, known, config)
+    own = torch.Generator().manual_seed(generator.initial_seed())  # the others' draws stay
+    patches = PatchSearch(inversion, squares(held_out.shape, own), tick=lambda: meter.add(1))
+    meter.total = _total(inversion, patches, known, config)
     both = (pair.base, pair.purified)
     labels = screened(both, search, known, config.classes, inversion, generator)
     goals = _goals(labels, search.labels, known, generator)
     old, new = (_searched(classifier, search, goals, inversion) for classifier in both)
-    return Probes(pair, held_out, bound, labels, old, new, tick=lambda: meter.add(1))
+    patched = (_patched(classifier, search, labels, patches) for classifier in both)
+    return Probes(pair, held_out, bound, labels, old, new, *patched, tick=lambda: meter.add(1))
 
 
-def _total(inversion: Inversion, known: int, config: EvidenceConfig) -> int:
+def _total(inversion: Inversion, patches: PatchSearch, known: int, config: EvidenceConfig) -> int:
     examined = min(known, config.classes)
-    passes = inversion.passes(examined + 1)
+    passes = inversion.passes(examined + 1) + patches.climbs(examined)
     if known > examined:
         passes += screening_passes(inversion, known)
-    return SEARCH_COST * 2 * passes + tries(examined)
+    return 2 * (SEARCH_COST * passes + patches.tries()) + tries(examined)
 
 
 def _searched(
     classifier: Classifier, images: LabelledImages, goals: Tensor, inversion: Inversion
 ) -> Tensor:
     triggers = invert(classifier, images, goals, inversion)
+    _check_finite(triggers)
+    return triggers
+
+
+def _patched(
+    classifier: Classifier, images: LabelledImages, labels: Sequence[int], search: PatchSearch
+) -> Targeted:
+    found = search.found(classifier, images, labels)
+    _check_finite(found.patches.values)
+    return found
+
+
+def _check_finite(triggers: Tensor) -> None:
     if not triggers.isfinite().all():
         raise DivergenceError("the search for a trigger left the finite numbers")
-    return triggers
 
 
 def _judged(probes: Probes, known: int, names: Sequence[str] | None) -> Evidence:

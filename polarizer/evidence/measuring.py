@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,8 +13,8 @@ from polarizer.classifier import Classifier
 from polarizer.evidence.inversion import PASS, with_triggers
 from polarizer.images import LabelledImages
 
-LADDER = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Scales of a trigger at which it is tried."""
+LADDER = (0.2, 0.3, 0.5, 0.8, 1.0)
+"""Scales of a trigger at which it is tried: finer where doors are."""
 
 HALF = 0.5
 MOST = 0.9
@@ -27,13 +28,25 @@ def predictions(
     tick: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """The class of every image with every trigger, int64 (T, N); ``tick`` after each trigger."""
+    marks = [partial(with_triggers, one.to(device)) for one in torch.split(triggers, 1)]
+    return predictions_of(classifier, marks, images, device, tick)
+
+
+def predictions_of(
+    classifier: Classifier,
+    marks: Iterable[Callable[[Tensor], Tensor]],
+    images: LabelledImages,
+    device: torch.device,
+    tick: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """The same with whatever each of ``marks`` does to pixels (N, C, H, W)."""
     rows = []
     with torch.inference_mode():
-        for trigger in torch.split(triggers, 1):
+        for mark in marks:
             parts = []
             for indices in torch.split(torch.arange(len(images)), PASS):
                 pixels = images.pixels(indices).to(device)
-                parts.append(classifier(with_triggers(trigger.to(device), pixels)).argmax(1).cpu())
+                parts.append(classifier(mark(pixels)).argmax(1).cpu())
             rows.append(torch.cat(parts))
             tick()
     return torch.stack(rows)
@@ -62,6 +75,12 @@ def norm_of_half(rates: Sequence[float], bound: float) -> float:
 def rung_of_most(rates: Sequence[float]) -> int:
     """The first rung at which nearly all images flip, or the last one."""
     return next((rung for rung, rate in enumerate(rates) if rate >= MOST), len(LADDER) - 1)
+
+
+def lead(norms: Sequence[float]) -> float:
+    """How far the smallest of ``norms`` lies below the next larger one, as a logarithm."""
+    first, second, *_ = sorted(norms)
+    return math.log(second / first)
 
 
 def anomalies(norms: Sequence[float], least_spread: float) -> list[float]:

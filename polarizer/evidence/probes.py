@@ -1,10 +1,11 @@
-"""The three probes, from inverted triggers to numbers a class and a control."""
+"""The probes, from inverted triggers and patches to numbers a class and a control."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,8 +18,11 @@ from polarizer.evidence.measuring import (
     median,
     norm_of_half,
     predictions,
+    predictions_of,
     rung_of_most,
 )
+from polarizer.evidence.patch_search import Targeted, patches_of
+from polarizer.evidence.patches import Patches, pasted
 from polarizer.evidence.results import ClassEvidence, Control
 from polarizer.evidence.verdict import LEAST_SPREAD
 from polarizer.images import LabelledImages
@@ -36,7 +40,8 @@ class Pair:
 @dataclass(frozen=True, eq=False)
 class Probes:
     """``old`` were inverted on the base model, ``new`` on the purified one: (T + 1, C, H, W), a
-    trigger for each of ``labels`` and the control's. ``tick`` is called for each trigger tried.
+    trigger for each of ``labels`` and the control's; so were the patches, for some of the labels.
+    ``tick`` is called for each trigger and patch tried.
     """
 
     pair: Pair
@@ -45,6 +50,8 @@ class Probes:
     labels: Sequence[int]
     old: Tensor
     new: Tensor
+    old_patches: Targeted
+    new_patches: Targeted
     tick: Callable[[], None]
 
     def classes(self) -> list[ClassEvidence]:
@@ -57,6 +64,7 @@ class Probes:
         norms = [[norm_of_half(rates, self.bound) for rates in side] for side in (before, after)]
         anomalous = [anomalies(side, LEAST_SPREAD) for side in norms]
         gains = _gains(*norms)
+        patched = self._patched()
         return [
             ClassEvidence(
                 label=label,
@@ -69,6 +77,7 @@ class Probes:
                 flips_before=before[i][rungs[i]],
                 flips_after=still[i],
                 new_flips=after[i][rungs[i]],
+                **patched[label],
             )
             for i, label in enumerate(self.labels)
         ]
@@ -82,6 +91,33 @@ class Probes:
             flips_after=self._changed(purified, self.old[-1:]),
             new_flips=self._changed(purified, self.new[-1:]),
         )
+
+    def _patched(self) -> dict[int, dict[str, float | None]]:
+        """By class the shares of the best patch found on the base model, and of a new one."""
+        old, new = self.old_patches, self.new_patches
+        before = self._of_patches(self.pair.base, old)
+        after = self._of_patches(self.pair.purified, old)
+        anew = self._of_patches(self.pair.purified, new)
+        shares: dict[int, dict[str, float | None]] = {}
+        for label in self.labels:
+            best = _best(old, label, before)
+            again = _best(new, label, anew)
+            shares[label] = {
+                "patch_before": None if best is None else before[best],
+                "patch_after": None if best is None else after[best],
+                "new_patch": None if again is None else anew[again],
+            }
+        return shares
+
+    def _of_patches(self, classifier: Classifier, found: Targeted) -> list[float]:
+        marks = [
+            partial(pasted, patches=Patches(one.values.to(self.pair.device), one.places))
+            for one in found.patches.split(1)
+        ]
+        rows = predictions_of(classifier, marks, self.images, self.pair.device, self.tick)
+        targets = found.targets.tolist()
+        labels = self.images.labels
+        return [flip_rate(row, labels, to) for row, to in zip(rows, targets, strict=True)]
 
     def _along_ladder(self, classifier: Classifier, triggers: Tensor) -> list[list[float]]:
         """Flip rates by class and rung."""
@@ -106,7 +142,13 @@ class Probes:
 
 def tries(classes: int) -> int:
     """How often :class:`Probes` calls ``tick``, with both methods called once."""
-    return classes * (2 * len(LADDER) + 1) + 6
+    return classes * (2 * len(LADDER) + 1) + 6 + 3 * patches_of(classes)
+
+
+def _best(found: Targeted, label: int, shares: Sequence[float]) -> int | None:
+    """Which of the patches for ``label`` sends most images there."""
+    its = [i for i, target in enumerate(found.targets.tolist()) if target == label]
+    return max(its, key=shares.__getitem__, default=None)
 
 
 def _gains(before: Sequence[float], after: Sequence[float]) -> list[float]:

@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class ClassEvidence:
-    """What it takes to send images of all other classes to class ``label``, with one perturbation.
+    """What it takes to send images of all other classes to class ``label``, with one trigger.
 
     ``norm_before``, ``norm_after``: the L2 norm, in pixels of [0, 1], at which the trigger that
     was inverted on the base model (anew on the purified one) sends half of the images there; twice
@@ -29,6 +29,10 @@ class ClassEvidence:
     ``surrogate_norm``: the norm to which the base model's trigger is scaled for comparison.
     ``flips_before``, ``flips_after``: the share of images that it sends there in the base and in
     the purified model. ``new_flips``: the same of the trigger found anew, in the purified model.
+
+    ``patch_before``, ``patch_after``: the share that the best small opaque patch found on the base
+    model sends there, in the base and in the purified model; ``new_patch``: one found anew on the
+    purified model. None where no patch came near this class.
     """
 
     label: int
@@ -41,6 +45,9 @@ class ClassEvidence:
     flips_before: float
     flips_after: float
     new_flips: float
+    patch_before: float | None = None
+    patch_after: float | None = None
+    new_patch: float | None = None
 
 
 @dataclass(frozen=True)

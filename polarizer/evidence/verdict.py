@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import log
 
-from polarizer.evidence.measuring import median
+from polarizer.evidence.measuring import lead, median
 from polarizer.evidence.results import ClassEvidence, Verdict
 from polarizer.listing import some
 
@@ -12,47 +13,77 @@ FEWEST_IMAGES = 20
 FEWEST_CLASSES = 4
 
 LEAST_SPREAD = 0.15  # of the logarithms of norms; see measuring.anomalies
-STANDS_OUT_BEFORE = 2.4
-STANDS_OUT_AFTER = 2.6
-GREW = 0.38  # a norm that grew by a factor 1.46 more than the median class's
-GREW_LITTLE = 0.1  # below, the class gained no more than any other: general robustness
-CLOSED_FLIPS = 0.05
+AHEAD = 0.22  # a norm smaller by a factor 1.25 than that of the next class
+STANDS_OUT = 2.0  # its anomaly
+PATCH_OPENS = 0.9
+CLOSED_FLIPS = 0.1
 OPEN_FLIPS = 0.3
 UPSET_BY_ANYTHING = 0.2  # of the bound; the median class is reached with less
 
-NOTHING_PROVEN = "This is evidence, not proof: other triggers than small additive ones may remain."
+NOTHING_PROVEN = "This is evidence, not proof: triggers of other kinds may remain."
 
 
 def verdict_of(classes: Sequence[ClassEvidence], bound: float) -> tuple[Verdict, list[int]]:
     """The verdict, and the labels of the classes with a door, the most suspicious first."""
-    if median([one.norm_before for one in classes]) <= UPSET_BY_ANYTHING * bound:
+    if _usual(classes) <= UPSET_BY_ANYTHING * bound:
         return Verdict.INCONCLUSIVE, []
-    doors = sorted((one for one in classes if has_door(one)), key=_suspicion, reverse=True)
-    if not doors:
+    verdicts = {one.label: _of_door(one, classes) for one in classes if _has_door(one, classes)}
+    if not verdicts:
         return Verdict.NO_EVIDENCE_FOUND, []
-    found = {verdict_of_door(door) for door in doors}
     worst_first = (Verdict.STILL_OPEN, Verdict.WEAKER, Verdict.CLOSED)
-    worst = next(verdict for verdict in worst_first if verdict in found)
-    return worst, [door.label for door in doors]
+    worst = next(verdict for verdict in worst_first if verdict in verdicts.values())
+    doors = [one for one in classes if one.label in verdicts]
+    return worst, [one.label for one in sorted(doors, key=_suspicion, reverse=True)]
 
 
-def has_door(one: ClassEvidence) -> bool:
-    """Whether the class stands out before or after, or was closed by more than the others."""
-    return stood_out(one) or one.anomaly_after >= STANDS_OUT_AFTER
+def near_before(classes: Sequence[ClassEvidence]) -> int | None:
+    """The class that a pattern reached in the base model with far less than the next one."""
+    nearest = min(classes, key=lambda one: one.norm_before)
+    ahead = lead([one.norm_before for one in classes]) >= AHEAD
+    return nearest.label if ahead and nearest.anomaly_before >= STANDS_OUT else None
 
 
-def stood_out(one: ClassEvidence) -> bool:
-    """Whether the base model has a door: seen on it, or from what the repair did to this class."""
-    return one.anomaly_before >= STANDS_OUT_BEFORE or one.gain >= GREW
+def near_after(classes: Sequence[ClassEvidence]) -> int | None:
+    """The same in the purified model, and with less than an ordinary class took before: behind a
+    repair that closes all ways alike, the nearest class is no door."""
+    nearest = min(classes, key=lambda one: one.norm_after)
+    ahead = lead([one.norm_after for one in classes]) >= AHEAD
+    stands_out = nearest.anomaly_after >= STANDS_OUT and nearest.norm_after < _usual(classes)
+    return nearest.label if ahead and stands_out else None
 
 
-def verdict_of_door(one: ClassEvidence) -> Verdict:
-    """Of one class that has a door."""
-    if one.anomaly_after >= STANDS_OUT_AFTER or one.flips_after > OPEN_FLIPS:
+def _usual(classes: Sequence[ClassEvidence]) -> float:
+    return median([one.norm_before for one in classes])
+
+
+def _opens(share: float | None) -> bool:
+    return share is not None and share >= PATCH_OPENS
+
+
+def _has_door(one: ClassEvidence, classes: Sequence[ClassEvidence]) -> bool:
+    before = one.label == near_before(classes) or _opens(one.patch_before)
+    return before or _open_anew(one, classes)
+
+
+def _open_anew(one: ClassEvidence, classes: Sequence[ClassEvidence]) -> bool:
+    return one.label == near_after(classes) or _opens(one.new_patch)
+
+
+def _of_door(one: ClassEvidence, classes: Sequence[ClassEvidence]) -> Verdict:
+    by_pattern = one.label == near_before(classes)
+    passing = _passing(one, by_pattern=by_pattern)
+    if _open_anew(one, classes) or passing > OPEN_FLIPS:
         return Verdict.STILL_OPEN
-    if one.flips_after > CLOSED_FLIPS or one.gain < GREW_LITTLE:
+    nearer = log(_usual(classes) / one.norm_after) >= AHEAD
+    if passing > CLOSED_FLIPS or (by_pattern and nearer):
         return Verdict.WEAKER
     return Verdict.CLOSED
+
+
+def _passing(one: ClassEvidence, *, by_pattern: bool) -> float:
+    """Share of images that the triggers which showed the door still send through it."""
+    by_patch = one.patch_after or 0.0 if _opens(one.patch_before) else 0.0
+    return max(by_patch, one.flips_after if by_pattern else 0.0)
 
 
 def in_words(
@@ -93,6 +124,9 @@ _FOUND = {
 
 
 def _numbers(doors: Sequence[ClassEvidence], name: Callable[[int], str]) -> str:
+    patched = [door for door in doors if _opens(door.patch_before) or _opens(door.new_patch)]
+    if patched:
+        return _patches(max(patched, key=lambda door: door.patch_after or 0.0), name)
     worst = max(doors, key=lambda door: (door.flips_after, door.anomaly_after))
     return (
         f"A perturbation of L2 norm {worst.surrogate_norm:.2g} that sent"
@@ -101,9 +135,20 @@ def _numbers(doors: Sequence[ClassEvidence], name: Callable[[int], str]) -> str:
     )
 
 
-def _suspicion(one: ClassEvidence) -> float:
-    return max(
-        one.anomaly_before / STANDS_OUT_BEFORE,
-        one.anomaly_after / STANDS_OUT_AFTER,
-        one.gain / GREW,
+def _patches(door: ClassEvidence, name: Callable[[int], str]) -> str:
+    anew = (
+        "none was found anew"
+        if door.new_patch is None
+        else f"one searched anew {door.new_patch:.0%}"
     )
+    if door.patch_before is None:
+        return f"A small patch sends {door.new_patch:.0%} of the images to {name(door.label)} now."
+    return (
+        f"A small patch that sent {door.patch_before:.0%} of the images to {name(door.label)}"
+        f" sends {door.patch_after:.0%} there now, and {anew}."
+    )
+
+
+def _suspicion(one: ClassEvidence) -> tuple[float, float]:
+    patch = max(one.patch_before or 0.0, one.new_patch or 0.0)
+    return (patch if _opens(patch) else 0.0), max(one.anomaly_before, one.anomaly_after)

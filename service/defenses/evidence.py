@@ -45,6 +45,13 @@ class ClassEvidenceFacts(_Part):
     ]
     flips_after: Annotated[Share, Field(description="the same surrogate, after the repair")]
     new_flips: Annotated[Share, Field(description="one of that norm searched anew, after it")]
+    patch_before: Annotated[
+        Share | None, Field(description="images that a small patch sends here, before the repair")
+    ] = None
+    patch_after: Annotated[Share | None, Field(description="the same patch, after the repair")] = (
+        None
+    )
+    new_patch: Annotated[Share | None, Field(description="one searched anew, after it")] = None
 
 
 class ControlFacts(_Part):

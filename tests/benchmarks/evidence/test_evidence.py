@@ -14,7 +14,7 @@ from benchmarks.evidence.measuring import measured
 from benchmarks.evidence.page import error_rates, every_model, write_page
 from benchmarks.evidence.rows import Row, read, write
 from polarizer.config import PurifyConfig
-from polarizer.evidence.verdict import CLOSED_FLIPS, GREW, STANDS_OUT_BEFORE
+from polarizer.evidence.verdict import CLOSED_FLIPS, PATCH_OPENS, STANDS_OUT
 
 ABOUT = {"processor": "A processor", "threads": 1, "torch": "2", "day": "2026-01-01"}
 
@@ -43,14 +43,15 @@ def a_row(name: str, attack: str, left: float, **of_target: float) -> Row:
     )
 
 
-SEEN = {"anomaly_before": STANDS_OUT_BEFORE, "gain": GREW, "flips_before": 0.9}
+SEEN = {"anomaly_before": STANDS_OUT, "norm_before": 1.0, "flips_before": 0.9}
 CLOSED = SEEN | {"flips_after": CLOSED_FLIPS, "norm_after": 4.0}
+PATCHED = {"patch_before": PATCH_OPENS, "patch_after": CLOSED_FLIPS}
 ROWS = [
     a_row("quiet", "clean", 0.0),
-    a_row("alarming", "clean", 0.0, gain=GREW),
+    a_row("alarming", "clean", 0.0, **PATCHED),
     a_row("closed", "badnets", 0.0, **CLOSED),
     a_row("unseen", "badnets", 0.0),
-    a_row("only by its gain", "sig", 0.0, **CLOSED | {"anomaly_before": 0.0}),
+    a_row("only by its patch", "sig", 0.0, **CLOSED | PATCHED | {"anomaly_before": 0.0}),
     a_row("left", "lf", 0.5, **SEEN | {"flips_after": 0.9}),
     a_row("left and called closed", "lf", 0.5, **CLOSED),
 ]
@@ -61,8 +62,8 @@ def test_what_is_wrong_is_counted() -> None:
     wrong = {(truth, when): (int(count), int(of)) for truth, when, count, of in lines}
     assert wrong == {
         ("clean", "a door is seen"): (1, 2),
-        ("clean, had nothing been repaired", "a door is seen"): (0, 2),
-        ("backdoored, had nothing been repaired", "no open door is seen"): (2, 5),
+        ("clean, had nothing been repaired", "a door is seen"): (1, 2),
+        ("backdoored, had nothing been repaired", "no open door is seen"): (1, 5),
         ("backdoor left", "no open door is seen"): (1, 2),
         ("backdoor repaired", "called weaker or still open"): (0, 3),
         ("backdoor repaired", "the door that was closed is not seen"): (1, 3),
@@ -72,7 +73,7 @@ def test_what_is_wrong_is_counted() -> None:
 
 def test_a_model_without_a_target_class_has_no_numbers_of_one() -> None:
     (line,) = every_model([replace(ROWS[2], target="next")])[2:]
-    assert line.count("–") == 4
+    assert line.count("–") == 5
 
 
 def test_rows_come_back_from_their_file_and_none_from_none(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from polarizer.evidence.measuring import (
     LADDER,
     anomalies,
     flip_rate,
+    lead,
     median,
     norm_of_half,
     predictions,
@@ -34,8 +35,8 @@ def test_flip_rate_of_nothing_is_zero() -> None:
     ("rates", "norm"),
     [
         ([1, 1, 1, 1, 1], 0.2),
-        ([0, 0.5, 1, 1, 1], 0.8),
-        ([0, 0.25, 0.75, 1, 1], 1.0),
+        ([0, 0.5, 1, 1, 1], 0.6),
+        ([0, 0.25, 0.75, 1, 1], 0.8),
         ([0, 0, 0, 0, 0.25], 3.0),
         ([0, 0, 0, 0, 0], 4.0),
     ],
@@ -71,6 +72,12 @@ def test_the_shortest_norm_is_the_anomaly_and_units_do_not_matter() -> None:
 
 def test_classes_that_are_alike_make_no_anomaly() -> None:
     assert max(anomalies([1.0, 1.0, 1.0, 0.99], least_spread=0.15)) < 0.1
+
+
+def test_the_lead_is_that_of_the_smallest_norm_and_units_do_not_matter() -> None:
+    assert lead([3.0, 1.0, 2.0]) == pytest.approx(lead([21.0, 7.0, 14.0]))
+    assert lead([1.0, 1.0, 9.0]) == 0
+    assert lead([2.0, 5.0, 1.0]) == pytest.approx(0.693147, abs=1e-6)
 
 
 def test_median() -> None:
