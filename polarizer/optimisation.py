@@ -55,13 +55,14 @@ class Passes(Protocol):
         *,
         phase: Phase,
     ) -> Answers:
-        """Pixels are (N, C, H, W), labels (N,). In the warm-up nothing is perturbed."""
+        """Pixels are (N, C, H, W), labels (N,), of the CPU. In the warm-up nothing is perturbed."""
 
 
 def plain_passes(
     classifier: Classifier, pixels: Tensor, labels: Tensor, search: TriggerSearch, *, phase: Phase
 ) -> Answers:
     """The passes of polarizers that are linear maps and nothing else."""
+    labels = sent(labels, pixels.device)
     if phase is Phase.WARMUP:
         logits = classifier(pixels).float()
         return Answers(logits, logits.detach(), runner_up(logits.detach(), labels))
@@ -148,12 +149,12 @@ def _forward(
 ) -> tuple[Answers, Tensor]:
     pixels = images.pixels(indices, problem.device)
     pixels = pixels.to(problem.device, memory_format=torch.channels_last)
-    labels = sent(images.labels[indices], problem.device)
+    labels = images.labels[indices]
     with torch.autocast(
         problem.device.type, problem.autocast, enabled=problem.autocast is not None
     ):
         answers = problem.passes(problem.classifier, pixels, labels, problem.search, phase=phase)
-    return answers, labels
+    return answers, sent(labels, problem.device)
 
 
 def _differentiate(loss: Tensor, parameters: list[nn.Parameter], config: PurifyConfig) -> None:

@@ -25,6 +25,7 @@ from torch.nn.functional import cross_entropy
 from polarizer.classifier import Classifier
 from polarizer.conditional.layer import conditioned, conditioned_layers
 from polarizer.conditional.passes import RUNNING
+from polarizer.images import sent
 from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch, descend
 
@@ -47,9 +48,9 @@ class ConditionedPasses:
         *,
         phase: Phase,
     ) -> Answers:
-        """Pixels are (N, C, H, W), labels (N,)."""
+        """Pixels are (N, C, H, W), labels (N,), of the CPU."""
         clean_logits = classifier(pixels).float()
-        targets = self._targets(classifier, labels, clean_logits.shape[1])
+        targets = sent(self._targets(classifier, labels, clean_logits.shape[1]), pixels.device)
         if phase is Phase.WARMUP:
             return Answers(clean_logits, clean_logits.detach(), targets)
         with RUNNING, conditioned(classifier, targets):  # (10)
@@ -62,7 +63,7 @@ class ConditionedPasses:
             steps = torch.randint(1, classes, labels.shape, generator=self._generator)
         else:
             steps = 1 + torch.arange(len(labels)) % (classes - 1)
-        return (labels + steps.to(labels.device)) % classes
+        return (labels + steps) % classes
 
 
 def towards(

@@ -30,7 +30,8 @@ class Kind(IntEnum):
 @dataclass(frozen=True, eq=False)
 class Aims:
     """For each of N images the class that its stand-in drives it to, ``targets`` (N,), and the
-    :class:`Kind` of stand-in that it takes, ``kinds`` (N,)."""
+    :class:`Kind` of stand-in that it takes, ``kinds`` (N,): on the CPU, where they were drawn, so
+    that nothing has to be read back from a device to know who takes what."""
 
     targets: Tensor
     kinds: Tensor
@@ -48,31 +49,33 @@ class Aim:
         self._generator = generator
 
     def draw(self, labels: Tensor, at_least: float = AT_LEAST) -> Aims:
-        """For images of classes ``labels`` (N,), never an image's own class.
+        """For images of classes ``labels`` (N,), of the CPU, never an image's own class.
 
         A stand-in's chance is its success and ``at_least`` more.
         """
         kinds, classes = self.success.shape
-        own = torch.nn.functional.one_hot(labels.cpu(), classes).bool()
+        own = torch.nn.functional.one_hot(labels, classes).bool()
         chances = (self.success + at_least).expand(len(labels), kinds, classes)
         chances = chances.masked_fill(own[:, None], 0)
         drawn = torch.multinomial(chances.flatten(1), 1, generator=self._generator)[:, 0]
-        drawn = drawn.to(labels.device)
         return Aims(targets=drawn % classes, kinds=drawn // classes)
 
-    def note(self, aims: Aims, logits: Tensor) -> None:
-        """What ``logits`` (N, K) say to images that were changed as they were aimed."""
+    def note(self, aims: Aims, hits: Tensor) -> None:
+        """Which images that were changed as they were aimed were given their target: ``hits`` (N,)
+        of bool."""
         arms = self.success.numel()
-        drawn = (aims.targets + self.success.shape[1] * aims.kinds).cpu()
-        hits = succeeded(aims, logits).float().cpu()
+        drawn = aims.targets + self.success.shape[1] * aims.kinds
         counts = torch.bincount(drawn, minlength=arms).float()
-        rates = torch.bincount(drawn, hits, minlength=arms) / counts.clamp(min=1)
+        rates = torch.bincount(drawn, hits.float(), minlength=arms) / counts.clamp(min=1)
         kept = MEMORY**counts
         estimates = kept * self.success.flatten() + (1 - kept) * rates
         self.success = estimates.view_as(self.success)
 
 
 def succeeded(aims: Aims, logits: Tensor) -> Tensor:
-    """Which of N images were given the class that they were driven to: (N,) of bool."""
-    given: Tensor = logits.detach().argmax(1) == aims.targets
+    """Which of N images were given the class that they were driven to: (N,) of bool, on the CPU.
+
+    Waits for ``logits`` (N, K).
+    """
+    given: Tensor = logits.detach().argmax(1).cpu() == aims.targets
     return given

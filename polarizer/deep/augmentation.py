@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from polarizer.classifier import Classifier
-from polarizer.images import LabelledImages
+from polarizer.images import LabelledImages, sent
 from polarizer.progress import Part, Ticked, unwatched
 
 LARGEST_SHIFT = 1 / 8  # of a side
@@ -36,7 +36,8 @@ class Augmentation:
             pixels = shifted(pixels, down, right, self.shift)
         if self.mirror:
             chosen = torch.rand(len(pixels), generator=generator) < 0.5
-            pixels = torch.where(chosen.to(pixels.device).view(-1, 1, 1, 1), pixels.flip(3), pixels)
+            chosen = sent(chosen.view(-1, 1, 1, 1), pixels.device)
+            pixels = torch.where(chosen, pixels.flip(3), pixels)
         return pixels
 
 

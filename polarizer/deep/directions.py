@@ -5,15 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from polarizer.images import sent
+
 MEMORY = 0.6  # of the last directions in the next
 
 
 def gathered(gradients: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The classes in ``targets`` (M,), each once, and the sum of the ``gradients`` (M, ...) of the
-    images of each."""
+    """The classes in ``targets`` (M,), of the CPU, each once, and the sum of the ``gradients``
+    (M, ...) of the images of each; both where the gradients are."""
     seen, positions = torch.unique(targets, return_inverse=True)
     sums: Tensor = gradients.new_zeros(len(seen), *gradients.shape[1:])
-    return seen, sums.index_add_(0, positions, gradients)
+    there = gradients.device
+    return sent(seen, there), sums.index_add_(0, sent(positions, there), gradients)
 
 
 def averaged(memory: Tensor, gradients: Tensor, seen: Tensor) -> Tensor:

@@ -79,10 +79,10 @@ def driven(
 ) -> float:
     """Share of the ``images`` of other classes that the patch of ``target`` drives to it."""
     others = torch.nonzero(images.labels != target)[:, 0]
-    hits = 0
+    hits = torch.zeros((), dtype=torch.int64, device=device)
     for indices in torch.split(others, BATCH):
-        targets = torch.full((len(indices),), target, device=device)
+        targets = torch.full((len(indices),), target)
         with torch.no_grad():
             pixels = patches.paste(images.pixels(indices, device), targets)
-            hits += int((classifier(pixels).argmax(1) == target).sum())
-    return hits / max(len(others), 1)
+            hits += (classifier(pixels).argmax(1) == target).sum()
+    return int(hits) / max(len(others), 1)

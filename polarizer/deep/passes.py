@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
-from polarizer.deep.aiming import Aim, Kind
+from polarizer.deep.aiming import Aim, Aims, Kind, succeeded
 from polarizer.deep.augmentation import Augmentation, accuracies, tolerated
 from polarizer.deep.doors import CANDIDATES, PatchDoors, patch_doors, tried
 from polarizer.deep.stand_ins import StandIns
 from polarizer.deep.teaching import Teacher, cut_and_pasted
-from polarizer.images import LabelledImages
+from polarizer.images import LabelledImages, sent
 from polarizer.optimisation import Answers, Phase
 from polarizer.perturbation import TriggerSearch
 from polarizer.progress import Part, Ticked, Work, unwatched
@@ -59,11 +59,12 @@ class StandInPasses:
         """Augmented, and cut and pasted, except in checks."""
         self.stand_ins.learn()
         aims = self.aim.draw(labels)
+        labels, targets = sent(labels, pixels.device), sent(aims.targets, pixels.device)
         if phase is not Phase.CHECK:
             pixels = self._augmentation(pixels, self._generator)
         if phase is Phase.WARMUP:
             logits = classifier(pixels).float()
-            return Answers(logits, logits.detach(), aims.targets)
+            return Answers(logits, logits.detach(), targets)
         clean, lesson = pixels, None
         if phase is Phase.TRAINING:
             clean, others = cut_and_pasted(pixels, self._generator)
@@ -71,9 +72,8 @@ class StandInPasses:
         perturbed = self.stand_ins.apply(pixels, aims)
         clean_logits, perturbed_logits = classifier(torch.cat([clean, perturbed])).float().chunk(2)
         if phase is Phase.TRAINING:
-            self.aim.note(aims, perturbed_logits)
-            self.stand_ins.note(aims, perturbed_logits)
-        return Answers(clean_logits, perturbed_logits, aims.targets, lesson)
+            _note(self.aim, self.stand_ins, aims, perturbed_logits)
+        return Answers(clean_logits, perturbed_logits, targets, lesson)
 
 
 def begin(
@@ -126,10 +126,16 @@ def _search(
     count = min(SEARCH_BATCH, 2 * batch_size)
     for _ in range(SEARCH_STEPS):
         indices = torch.randint(len(clean), (count,), generator=generator)
-        aims = aim.draw(clean.labels[indices].to(device), AT_LEAST)
+        aims = aim.draw(clean.labels[indices], AT_LEAST)
         pixels = stand_ins.apply(clean.pixels(indices, device), aims, any_norm=True)
         logits = classifier(pixels).float()
-        aim.note(aims, logits)
-        stand_ins.note(aims, logits)
-        stand_ins.climb(-cross_entropy(logits, aims.targets))
+        _note(aim, stand_ins, aims, logits)
+        stand_ins.climb(-cross_entropy(logits, sent(aims.targets, device)))
         ticked(Part.SEARCH)
+
+
+def _note(aim: Aim, stand_ins: StandIns, aims: Aims, logits: Tensor) -> None:
+    """The one moment of a pass that waits for the device: what follows depends on who succeeded."""
+    hits = succeeded(aims, logits)
+    aim.note(aims, hits)
+    stand_ins.note(aims, hits)

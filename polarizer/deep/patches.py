@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from polarizer.deep.directions import averaged, gathered
+from polarizer.images import sent
 
 SIDE = 1 / 6  # of an image's shorter side
 LEAST_SIDE = 2  # pixels
@@ -52,18 +53,19 @@ class Patches:
         self._used: tuple[Tensor, Tensor] | None = None
 
     def paste(self, pixels: Tensor, targets: Tensor) -> Tensor:
-        """``pixels`` (M, C, H, W), each with the patch of its class in ``targets`` (M,).
+        """``pixels`` (M, C, H, W), each with the patch of its class in ``targets`` (M,), of
+        the CPU.
 
         Gradients reach what is pasted: see :meth:`used` and :meth:`learn`.
         """
-        values = self.values[targets].requires_grad_()
+        values = self.values[sent(targets, self.values.device)].requires_grad_()
         self._used = values, targets
         count, channels = pixels.shape[:2]
         elsewhere = torch.rand(count, 1, generator=self._generator) < ELSEWHERE
-        places = torch.where(elsewhere, self._drawn(count), self.places[targets.cpu()])
+        places = torch.where(elsewhere, self._drawn(count), self.places[targets])
         across = torch.arange(self.side)
-        rows = (places[:, :1] + across)[:, None, :, None].to(pixels.device)
-        columns = (places[:, 1:] + across)[:, None, None, :].to(pixels.device)
+        rows = sent((places[:, :1] + across)[:, None, :, None], pixels.device)
+        columns = sent((places[:, 1:] + across)[:, None, None, :], pixels.device)
         images = torch.arange(count, device=pixels.device)[:, None, None, None]
         colours = torch.arange(channels, device=pixels.device)[None, :, None, None]
         return pixels.index_put((images, colours, rows, columns), values.to(pixels.dtype))
@@ -91,16 +93,17 @@ class Patches:
 
     def note(self, targets: Tensor, hits: Tensor) -> None:
         """Which of M images with the patches of ``targets`` (M,) were given these: ``hits`` (M,)
-        of bool. A patch that was given its time and seldom succeeds is moved."""
+        of bool, both of the CPU. A patch that was given its time and seldom succeeds is moved."""
         classes = len(self._shown)
-        counts = torch.bincount(targets.cpu(), minlength=classes).float()
-        rates = torch.bincount(targets.cpu(), hits.float().cpu(), minlength=classes)
+        counts = torch.bincount(targets, minlength=classes).float()
+        rates = torch.bincount(targets, hits.float(), minlength=classes)
         kept = LATELY**counts
         self._success = kept * self._success + (1 - kept) * rates / counts.clamp(min=1)
         self._shown += counts
         failed = (self._shown >= PATIENCE) & (self._success < MOVED_BELOW) & (counts > 0)
         self.places = torch.where(failed[:, None], self._drawn(classes), self.places)
-        self._directions[failed.to(self._directions.device)] = 0
+        stays = sent(~failed, self._directions.device).view(-1, 1, 1, 1)
+        self._directions = torch.where(stays, self._directions, 0)
         self._shown[failed] = 0
 
     def _drawn(self, count: int) -> Tensor:

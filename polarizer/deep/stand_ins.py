@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from polarizer.deep.aiming import Aims, Kind, succeeded
+from polarizer.deep.aiming import Aims, Kind
 from polarizer.deep.directions import averaged, gathered, lengths, unit
 from polarizer.deep.patches import Patches
+from polarizer.images import sent
 
 POINTS = 4  # control points of a coarse pattern and of a warp, a side
 COARSE_BOUND = 0.144  # root mean square of a coarse pattern's points: 8 in L2 for 3x32x32
@@ -72,11 +73,12 @@ class StandIns:
         patched = torch.nonzero(aims.of(Kind.PATCH))[:, 0]
         if not len(patched):
             return changed
-        pasted = self.patches.paste(pixels[patched], aims.targets[patched])
-        return changed.index_put((patched,), pasted.to(changed.dtype))
+        there = sent(patched, pixels.device)
+        pasted = self.patches.paste(pixels[there], aims.targets[patched])
+        return changed.index_put((there,), pasted.to(changed.dtype))
 
     def _added_and_warped(self, pixels: Tensor, aims: Aims, *, any_norm: bool) -> Tensor:
-        targets = aims.targets
+        targets = sent(aims.targets, pixels.device)
         patterns = self.patterns[targets].requires_grad_()
         coarse = self.coarse[targets].requires_grad_()
         flows = self.flows[targets].requires_grad_()
@@ -86,13 +88,13 @@ class StandIns:
         grid = self._rest + field.permute(0, 2, 3, 1)
         warped = grid_sample(pixels, grid, padding_mode="border", align_corners=True)
         added = torch.where(
-            aims.of(Kind.COARSE).view(-1, 1, 1, 1),
+            sent(aims.of(Kind.COARSE).view(-1, 1, 1, 1), pixels.device),
             interpolate(coarse, size, mode="bicubic", align_corners=False),
             _enlarged(patterns, size),
         )
         if any_norm:
             share = torch.rand(len(pixels), 1, 1, 1, generator=self._generator)
-            added = added * share.to(added.device)
+            added = added * sent(share, added.device)
         return (warped + added).clamp(0, 1)
 
     def climb(self, objective: Tensor) -> None:
@@ -114,10 +116,10 @@ class StandIns:
             self._climbed(values, used, aims.targets, aims.of(kind), self._directions[kind], bound)
         self._warped_further(flows, aims.targets, ~aims.of(Kind.PATCH))
 
-    def note(self, aims: Aims, logits: Tensor) -> None:
-        """What ``logits`` (N, K) say to the images of the last :meth:`apply`."""
+    def note(self, aims: Aims, hits: Tensor) -> None:
+        """Which images of the last :meth:`apply` were given their target: ``hits`` (N,) of bool."""
         patched = aims.of(Kind.PATCH)
-        self.patches.note(aims.targets[patched], succeeded(aims, logits)[patched])
+        self.patches.note(aims.targets[patched], hits[patched])
 
     @staticmethod
     def _climbed(
@@ -129,17 +131,23 @@ class StandIns:
         bound: float,
     ) -> None:
         assert used.grad is not None  # noqa: S101  # learn() looked
-        seen, sums = gathered(used.grad[chosen], targets[chosen])
+        seen, sums = _of_chosen(used.grad, targets, chosen)
         direction = averaged(directions, sums, seen)
         moved = patterns[seen] + PATTERN_STEP * bound * unit(direction)
         patterns[seen] = moved * (bound / lengths(moved)).clamp(max=1)
 
     def _warped_further(self, used: Tensor, targets: Tensor, chosen: Tensor) -> None:
         assert used.grad is not None  # noqa: S101  # learn() looked
-        seen, sums = gathered(used.grad[chosen], targets[chosen])
+        seen, sums = _of_chosen(used.grad, targets, chosen)
         direction = averaged(self._flow_direction, sums, seen)
         moved = self.flows[seen] + FLOW_STEP * self.flow_bound * direction.sign()
         self.flows[seen] = moved.clamp(-self.flow_bound, self.flow_bound)
+
+
+def _of_chosen(gradients: Tensor, targets: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`gathered` of those images; ``targets`` and ``chosen`` (N,) are of the CPU."""
+    indices = torch.nonzero(chosen)[:, 0]
+    return gathered(gradients[sent(indices, gradients.device)], targets[indices])
 
 
 def _enlarged(patterns: Tensor, size: torch.Size) -> Tensor:

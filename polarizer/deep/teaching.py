@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from polarizer.classifier import Classifier
+from polarizer.images import sent
 from polarizer.losses import Lesson
 
 
@@ -46,8 +47,8 @@ def cut_and_pasted(pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, 
     side = side.sqrt()
     rows = _within(height, side, down)[:, None, :, None]
     columns = _within(width, side, right)[:, None, None, :]
-    inside = (rows & columns).to(pixels.device)
-    others = others.to(pixels.device)
+    inside = sent(rows, pixels.device) & sent(columns, pixels.device)
+    others = sent(others, pixels.device)
     return torch.where(inside, pixels[others], pixels), others
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from polarizer.deep.aiming import AT_LEAST, Aim, Aims, Kind
+from polarizer.deep.aiming import AT_LEAST, Aim, Aims, Kind, succeeded
 
 
 def aim(classes: int = 3) -> Aim:
@@ -39,7 +39,7 @@ def test_success_follows_what_the_network_says() -> None:
     of = aim()
     aims = Aims(torch.tensor([1, 1, 2, 2]), torch.tensor([1, 1, 0, 0]))
     for _ in range(20):
-        of.note(aims, logits(1, 1, 0, 0))
+        of.note(aims, succeeded(aims, logits(1, 1, 0, 0)))
 
     success = of.success
     assert success[1, 1] > 0.99
@@ -49,9 +49,10 @@ def test_success_follows_what_the_network_says() -> None:
 
 def test_one_image_counts_the_same_alone_and_among_its_like() -> None:
     together, one_by_one = aim(), aim()
-    together.note(Aims(torch.tensor([1, 1]), torch.tensor([1, 1])), logits(1, 1))
+    hit = torch.tensor([True])
+    together.note(Aims(torch.tensor([1, 1]), torch.tensor([1, 1])), hit.repeat(2))
     for _ in range(2):
-        one_by_one.note(Aims(torch.tensor([1]), torch.tensor([1])), logits(1))
+        one_by_one.note(Aims(torch.tensor([1]), torch.tensor([1])), hit)
 
     assert torch.allclose(together.success, one_by_one.success)
 
