@@ -32,6 +32,8 @@ REFUSALS_PER_SECOND, REFUSALS_AT_ONCE = 2.0, 200
 MOST_WAITING = 5000
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 _MOST = 200
+_NOTING = "audit_act"
+"""Whom a session's ``info`` has as noted once it commits."""
 _ENTRIES = insert(table_of(AuditRecord))
 
 
@@ -47,12 +49,15 @@ def entry(session: Session, target: str, status: int) -> dict[str, Any] | None:
     if act is None:
         return None
     act.target = shown(target)
-
-    def kept(_session: Session) -> None:
-        act.noted = True
-
-    event.listen(session, "after_commit", kept, once=True)
+    session.info[_NOTING] = act
     return _entry(act, status)
+
+
+@event.listens_for(Session, "after_commit")
+def _noted(session: Session) -> None:
+    act: Act | None = session.info.pop(_NOTING, None)
+    if act is not None:
+        act.noted = True
 
 
 def shown(target: str) -> str:

@@ -72,7 +72,7 @@ def _create(resources: Resources, tenant: str, draft: Draft, claim: Claim | None
                 record = _record(session, tenant, draft, kept, blob_ids)
                 record.queue = draft.request.queue or resources.settings.queues[0]
                 may_repeat = not draft.request.fresh and resources.settings.reuse_results
-                earlier = lifecycle.add(
+                earlier = lifecycle.insert(
                     session,
                     record,
                     woken=True,

@@ -6,14 +6,14 @@ nothing and :class:`LostLeaseError` tells the worker to stop and write nothing.
 
     changes.py   the one place where a row changes its state
     clock.py     the database's clock as a part of a statement
-    asking.py    by a user: add, request_cancel
+    asking.py    by a user: add, insert, request_cancel
     rows.py      the rows of what was added
     turns.py     whose job is next
     attempts.py  by a worker: claim_next, then renew, report, and one of the ends
     recovery.py  by the reaper
 """
 
-from service.defenses.lifecycle.asking import add, request_cancel
+from service.defenses.lifecycle.asking import add, insert, request_cancel
 from service.defenses.lifecycle.attempts import (
     claim,
     claim_next,
@@ -47,6 +47,7 @@ __all__ = [
     "expired",
     "fail",
     "hand_back",
+    "insert",
     "mark_woken",
     "renew",
     "report",

@@ -14,7 +14,15 @@ from service.defenses.states import Status
 from service.records import DefenseRecord
 
 
-def add(
+def add(session: Session, record: DefenseRecord, *, woken: bool = False) -> None:
+    """As :func:`insert`; from then on the session knows the objects as if it had read them."""
+    insert(session, record, woken=woken)
+    for known in (record, *record.inputs):
+        make_transient_to_detached(known)
+    session.add(record)
+
+
+def insert(
     session: Session,
     record: DefenseRecord,
     *,
@@ -25,16 +33,12 @@ def add(
     """A new defense, queued, with its inputs; ``woken``: a wake-up is about to be sent for it.
     ``entry``: its row of the audit log. Returns the answer to ``question``.
 
-    Its rows are written past the session, which from then on knows the objects as if it had read
-    them.
+    Its rows are written past the session, which does not know the objects afterwards either.
     """
     record.status, record.event_count = Status.QUEUED, 1
     added = rows.insert_all(session, record, woken=woken, entry=entry, question=question)
     record.created_at = added.moment
     record.enqueued_at = record.created_at if woken else None
-    for known in (record, *record.inputs):
-        make_transient_to_detached(known)
-    session.add(record)
     return added.answer
 
 
