@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
+from sqlalchemy import event
 
 from service.access import repository, service
+from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from service.database import Database
 from service.settings import Settings
 from tests.service.conftest import TEST_LIMITS, Site, migrate, running
 
 OURS, THEIRS, NEWCOMERS = "ours", "theirs", "newcomers"
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MakeKey = Callable[..., str]
 
 
@@ -30,6 +34,19 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+class Today:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def today() -> Today:
+    return Today()
 
 
 def add_tenants(database: Database) -> None:
@@ -72,3 +89,41 @@ def quiet_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running(settings) as site:
         add_tenants(site.resources.database)
         yield site
+
+
+@pytest.fixture
+def keys(embedded: Settings) -> Iterator[Database]:
+    database = Database(embedded.database)
+    add_tenants(database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def make_ring(
+    embedded: Settings, keys: Database, clock: Clock, today: Today
+) -> Callable[..., Keyring]:
+    """A keyring of one process; several of them know nothing of each other."""
+
+    def make(**changes: object) -> Keyring:
+        settings = embedded.model_copy(update=changes)
+        return Keyring(settings, keys, clock=clock, today=today)
+
+    return make
+
+
+@pytest.fixture
+def queries(keys: Database) -> list[str]:
+    """Every statement from now on."""
+    seen: list[str] = []
+
+    def notice(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if statement != "BEGIN":
+            seen.append(statement)
+
+    event.listen(keys.engine, "before_cursor_execute", notice)
+    return seen
+
+
+def bearer(key: str) -> str:
+    return f"Bearer {key}"
