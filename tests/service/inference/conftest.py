@@ -9,7 +9,7 @@ import pytest
 
 from service.settings import Settings
 from tests.service.conftest import TEST_LIMITS, Site, migrate, running
-from tests.service.inference.artefacts import Artefact, make_artefact
+from tests.service.inference.artefacts import Artefact, add_model, make_artefact
 
 MAX_MODELS = 2
 
@@ -39,3 +39,13 @@ def served(folder: Path) -> Iterator[Site]:
 def artefacts(folder: Path) -> list[Artefact]:
     """Five models that answer differently."""
     return [make_artefact(folder, seed) for seed in range(5)]
+
+
+@pytest.fixture(scope="module")
+def model(artefacts: list[Artefact]) -> Artefact:
+    return artefacts[0]
+
+
+@pytest.fixture(scope="module")
+def model_id(served: Site, model: Artefact) -> str:
+    return add_model(served.resources, model)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.service.conftest import Site
 from tests.service.inference.artefacts import Artefact, add_model, encoded, random_images
-from tests.service.inference.test_endpoints import ask, probabilities, require_same
+from tests.service.inference.asking import ask, probabilities, require_same
 from tests.service.test_app import problem
 
 

@@ -8,7 +8,7 @@ import torch
 
 from tests.service.conftest import Site
 from tests.service.inference.artefacts import add_model, encoded, make_artefact, random_images
-from tests.service.inference.test_endpoints import ask, probabilities
+from tests.service.inference.asking import ask, probabilities
 
 
 def test_a_model_of_either_store_is_served(site: Site, tmp_path: Path) -> None:
