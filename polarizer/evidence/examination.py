@@ -133,8 +133,10 @@ def _probes(
     labels = screened(both, search, known, config.classes, inversion, generator)
     goals = _goals(labels, search.labels, known, generator)
     old, new = (_searched(classifier, search, goals, inversion) for classifier in both)
-    patched = (_patched(classifier, search, labels, patches) for classifier in both)
-    return Probes(pair, held_out, bound, labels, old, new, *patched, tick=lambda: meter.add(1))
+    patched, repatched = (_patched(classifier, search, labels, patches) for classifier in both)
+    return Probes(
+        pair, held_out, bound, labels, old, new, patched, repatched, tick=lambda: meter.add(1)
+    )
 
 
 def _total(inversion: Inversion, patches: PatchSearch, known: int, config: EvidenceConfig) -> int:

@@ -87,7 +87,7 @@ class PatchSearch:
 
     def _climbed(self, classifier: Classifier, images: LabelledImages, start: Targeted) -> Patches:
         size = self.inversion.together
-        groups = zip(start.patches.split(size), start.targets.split(size), strict=True)
+        groups = zip(start.patches.split(size), torch.split(start.targets, size), strict=True)
         values = [self._group_climbed(classifier, images, *group) for group in groups]
         return Patches(torch.cat(values), start.patches.places)
 
