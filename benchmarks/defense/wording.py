@@ -18,6 +18,8 @@ section holds figures of papers. `make bench-defense` repeats the small table.
   and images (resident set on a CPU, the allocator's peak on CUDA).
 - **≈**: only a part of the published work was done (see below), and its time extrapolated. Where
   the measures are missing too, it was timed and not judged; one seed is enough for that.
+- Rows of a table can be of different numbers of models (column *models*): what cost many minutes a
+  model was run on fewer. Such rows are compared under *Every model*.
 - Clean images are drawn class by class, by seed; a model with fewer images than a table names
   appears with all that there are. Within a run, test images and triggers choose nothing.
 

@@ -79,6 +79,14 @@ is it written, an earlier result of the same job is looked for, the first event 
 audit log are written with it, and a worker is woken. API processes share nothing, so
 more of them take more.
 
+**The 99th percentile at 200 a second is missed.** Three rounds took 218, 231 and 283 a second of
+eight connections that wait for their answers (p99 67, 61 and 49 ms). At 200 a second at random
+moments such a process is busy for seven to nine tenths of the time; whatever comes in a burst
+waits for the burst, and the more threads do so, the more they take Python's lock from each other:
+p99 281, 370 and 99 ms. At 118 a second it was 34 ms before the last steps. Two API processes are
+the answer today; a bound on how many creates are in the domain at a time was not tried under such
+load.
+
 ## Where a job's time goes
 
 Of a small job on a warm child (0.9 s from its row to its result, on the busy machine): 0.05 s until
