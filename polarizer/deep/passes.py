@@ -7,14 +7,16 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
-from polarizer.deep.aiming import Aim, Aims, Kind, succeeded
+from polarizer.deep.aiming import Aim, Aims, Kind, goals_of, succeeded
 from polarizer.deep.augmentation import Augmentation, accuracies, tolerated
 from polarizer.deep.doors import CANDIDATES, PatchDoors, patch_doors, tried
 from polarizer.deep.stand_ins import StandIns
 from polarizer.deep.teaching import Teacher, cut_and_pasted
+from polarizer.deep.trying import passes as passes_of_trying
+from polarizer.deep.trying import start_apart
 from polarizer.images import LabelledImages, sent
 from polarizer.optimisation import Answers, Phase
-from polarizer.perturbation import TriggerSearch
+from polarizer.perturbation import TriggerSearch, runner_up
 from polarizer.progress import Part, Ticked, Work, unwatched
 
 SEARCH_STEPS = 50  # on the base network, before any weight moves
@@ -59,12 +61,12 @@ class StandInPasses:
         """Augmented, and cut and pasted, except in checks."""
         self.stand_ins.learn()
         aims = self.aim.draw(labels)
-        labels, targets = sent(labels, pixels.device), sent(aims.targets, pixels.device)
+        labels = sent(labels, pixels.device)
         if phase is not Phase.CHECK:
             pixels = self._augmentation(pixels, self._generator)
         if phase is Phase.WARMUP:
             logits = classifier(pixels).float()
-            return Answers(logits, logits.detach(), targets)
+            return Answers(logits, logits.detach(), runner_up(logits.detach(), labels))
         clean, lesson = pixels, None
         if phase is Phase.TRAINING:
             clean, others = cut_and_pasted(pixels, self._generator)
@@ -73,6 +75,7 @@ class StandInPasses:
         clean_logits, perturbed_logits = classifier(torch.cat([clean, perturbed])).float().chunk(2)
         if phase is Phase.TRAINING:
             _note(self.aim, self.stand_ins, aims, perturbed_logits)
+        targets = _targets(aims, perturbed_logits.detach(), labels)
         return Answers(clean_logits, perturbed_logits, targets, lesson)
 
 
@@ -90,11 +93,14 @@ def begin(
     ``ticked`` may raise to stop the work.
     """
     device = classifier.mean.device
-    stand_ins = StandIns(classes, clean.shape, search.norm, device=device, generator=generator)
+    goals, shown = goals_of(classes), _shown(batch_size)
+    stand_ins = StandIns(goals, clean.shape, search.norm, device=device, generator=generator)
     aim = Aim(classes, generator)
+    away = range(classes, goals)
+    start_apart(stand_ins.patches, away, classifier, clean, 2 * shown, generator, ticked)
     teacher = Teacher(classifier)
-    _search(stand_ins, aim, classifier, clean, batch_size, generator, ticked)
-    found = aim.success[Kind.PATCH]
+    _search(stand_ins, aim, classifier, clean, shown, generator, ticked)
+    found = aim.success[Kind.PATCH, :classes]
     doors = patch_doors(classifier, stand_ins.patches, found, clean, device, generator, ticked)
     augmentation = tolerated(classifier, clean, device, ticked)
     return StandInPasses(stand_ins, aim, augmentation, teacher, doors, generator)
@@ -104,9 +110,10 @@ def preparation(
     shape: tuple[int, int, int], classes: int, images: int, batch_size: int
 ) -> dict[Part, Work]:
     """What :func:`begin` does with so many ``images`` of ``shape`` (C, H, W)."""
-    shown = min(SEARCH_BATCH, 2 * batch_size)
+    shown = _shown(batch_size)
+    steps = passes_of_trying(shape, 2 * shown) + SEARCH_STEPS  # of equal cost
     return {
-        Part.SEARCH: Work(SEARCH_STEPS, 2 * shown),
+        Part.SEARCH: Work(steps, 2 * shown),
         Part.DOORS: Work(min(CANDIDATES, classes), tried(images)),
         Part.AUGMENTATION: Work(accuracies(shape), tried(images)),
     }
@@ -117,21 +124,41 @@ def _search(
     aim: Aim,
     classifier: Classifier,
     clean: LabelledImages,
-    batch_size: int,
+    count: int,
     generator: torch.Generator,
     ticked: Ticked,
 ) -> None:
-    """Drive the network as it came in, with patterns of any norm: a backdoor's needs little."""
+    """Drive the network as it came in, with patterns of any norm: a backdoor's needs little.
+
+    ``count`` images a step.
+    """
     device = classifier.mean.device
-    count = min(SEARCH_BATCH, 2 * batch_size)
     for _ in range(SEARCH_STEPS):
         indices = torch.randint(len(clean), (count,), generator=generator)
         aims = aim.draw(clean.labels[indices], AT_LEAST)
         pixels = stand_ins.apply(clean.pixels(indices, device), aims, any_norm=True)
         logits = classifier(pixels).float()
         _note(aim, stand_ins, aims, logits)
-        stand_ins.climb(-cross_entropy(logits, sent(aims.targets, device)))
+        stand_ins.climb(_driven(aims, logits))
         ticked(Part.SEARCH)
+
+
+def _shown(batch_size: int) -> int:
+    """Images of a step of the search."""
+    return min(SEARCH_BATCH, 2 * batch_size)
+
+
+def _driven(aims: Aims, logits: Tensor) -> Tensor:
+    """What rises as images go where they are aimed; a scalar."""
+    wanted = torch.where(aims.away, aims.labels, aims.goals)
+    losses = cross_entropy(logits, sent(wanted, logits.device), reduction="none")
+    return torch.where(sent(aims.away, logits.device), losses, -losses).mean()
+
+
+def _targets(aims: Aims, logits: Tensor, labels: Tensor) -> Tensor:
+    """The class that each image was driven to (N,): away is where it comes nearest to."""
+    away = sent(aims.away, logits.device)
+    return torch.where(away, runner_up(logits, labels), sent(aims.goals, logits.device))
 
 
 def _note(aim: Aim, stand_ins: StandIns, aims: Aims, logits: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Stand-ins for a trigger: two patterns, a warp and a patch for every target class.
+"""Stand-ins for a trigger: two patterns, a warp and a patch for every goal (``aiming``).
 
 A trigger works on any image, so what stands in for it is shared by all images too, as in universal
 perturbations (Moosavi-Dezfooli et al., CVPR 2017; for backdoors Zeng et al., ICLR 2022). A smooth
@@ -29,7 +29,7 @@ FLOW_STEP = 0.4
 
 
 class StandIns:
-    """Two patterns, a warp and a patch for each of ``classes``, for images ``(C, H, W)``.
+    """Two patterns, a warp and a patch for each of ``goals``, for images ``(C, H, W)``.
 
     ``norm`` bounds each fine pattern in L2, in pixels of [0, 1]; a coarse one is a smooth surface
     over 4x4 points. A warp moves no control point by more than one pixel, or ``1 / 32`` of larger
@@ -39,7 +39,7 @@ class StandIns:
 
     def __init__(
         self,
-        classes: int,
+        goals: int,
         shape: tuple[int, int, int],
         norm: float,
         *,
@@ -49,13 +49,13 @@ class StandIns:
         channels, height, width = shape
         self.flow_bound = 2 * max(1 / min(height, width), 1 / 32)  # of the [-1, 1] of an image
         fine = min(height, LARGEST_PATTERN), min(width, LARGEST_PATTERN)
-        self.patterns = torch.zeros(classes, channels, *fine, device=device)
-        self.coarse = torch.zeros(classes, channels, POINTS, POINTS, device=device)
+        self.patterns = torch.zeros(goals, channels, *fine, device=device)
+        self.coarse = torch.zeros(goals, channels, POINTS, POINTS, device=device)
         copies = ceil(height / fine[0]) * ceil(width / fine[1])  # of each value in an image
         self._bounds = norm / copies**0.5, COARSE_BOUND * self.coarse[0].numel() ** 0.5
-        drawn = torch.rand(classes, 2, POINTS, POINTS, generator=generator)
+        drawn = torch.rand(goals, 2, POINTS, POINTS, generator=generator)
         self.flows = ((drawn - 0.5) * self.flow_bound).to(device)
-        self.patches = Patches(classes, shape, device=device, generator=generator)
+        self.patches = Patches(goals, shape, device=device, generator=generator)
         self._generator = generator
         self._directions = torch.zeros_like(self.patterns), torch.zeros_like(self.coarse)
         self._flow_direction = torch.zeros_like(self.flows)
@@ -74,14 +74,14 @@ class StandIns:
         if not len(patched):
             return changed
         there = sent(patched, pixels.device)
-        pasted = self.patches.paste(pixels[there], aims.targets[patched])
+        pasted = self.patches.paste(pixels[there], aims.goals[patched])
         return changed.index_put((there,), pasted.to(changed.dtype))
 
     def _added_and_warped(self, pixels: Tensor, aims: Aims, *, any_norm: bool) -> Tensor:
-        targets = sent(aims.targets, pixels.device)
-        patterns = self.patterns[targets].requires_grad_()
-        coarse = self.coarse[targets].requires_grad_()
-        flows = self.flows[targets].requires_grad_()
+        goals = sent(aims.goals, pixels.device)
+        patterns = self.patterns[goals].requires_grad_()
+        coarse = self.coarse[goals].requires_grad_()
+        flows = self.flows[goals].requires_grad_()
         self._used = (patterns, coarse, flows, aims)
         size = pixels.shape[2:]
         field = interpolate(flows, size, mode="bicubic", align_corners=True)
@@ -113,41 +113,42 @@ class StandIns:
         patterns = self.patterns, self.coarse
         kinds = zip((Kind.FINE, Kind.COARSE), patterns, (fine, coarse), self._bounds, strict=True)
         for kind, values, used, bound in kinds:
-            self._climbed(values, used, aims.targets, aims.of(kind), self._directions[kind], bound)
-        self._warped_further(flows, aims.targets, ~aims.of(Kind.PATCH))
+            self._climbed(values, used, aims.goals, aims.of(kind), self._directions[kind], bound)
+        self._warped_further(flows, aims.goals, ~aims.of(Kind.PATCH))
 
     def note(self, aims: Aims, hits: Tensor) -> None:
-        """Which images of the last :meth:`apply` were given their target: ``hits`` (N,) of bool."""
+        """Which images of the last :meth:`apply` went where they were aimed: ``hits`` (N,) of
+        bool."""
         patched = aims.of(Kind.PATCH)
-        self.patches.note(aims.targets[patched], hits[patched])
+        self.patches.note(aims.goals[patched], hits[patched])
 
     @staticmethod
     def _climbed(
         patterns: Tensor,
         used: Tensor,
-        targets: Tensor,
+        goals: Tensor,
         chosen: Tensor,
         directions: Tensor,
         bound: float,
     ) -> None:
         assert used.grad is not None  # noqa: S101  # learn() looked
-        seen, sums = _of_chosen(used.grad, targets, chosen)
+        seen, sums = _of_chosen(used.grad, goals, chosen)
         direction = averaged(directions, sums, seen)
         moved = patterns[seen] + PATTERN_STEP * bound * unit(direction)
         patterns[seen] = moved * (bound / lengths(moved)).clamp(max=1)
 
-    def _warped_further(self, used: Tensor, targets: Tensor, chosen: Tensor) -> None:
+    def _warped_further(self, used: Tensor, goals: Tensor, chosen: Tensor) -> None:
         assert used.grad is not None  # noqa: S101  # learn() looked
-        seen, sums = _of_chosen(used.grad, targets, chosen)
+        seen, sums = _of_chosen(used.grad, goals, chosen)
         direction = averaged(self._flow_direction, sums, seen)
         moved = self.flows[seen] + FLOW_STEP * self.flow_bound * direction.sign()
         self.flows[seen] = moved.clamp(-self.flow_bound, self.flow_bound)
 
 
-def _of_chosen(gradients: Tensor, targets: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """:func:`gathered` of those images; ``targets`` and ``chosen`` (N,) are of the CPU."""
+def _of_chosen(gradients: Tensor, goals: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`gathered` of those images; ``goals`` and ``chosen`` (N,) are of the CPU."""
     indices = torch.nonzero(chosen)[:, 0]
-    return gathered(gradients[sent(indices, gradients.device)], targets[indices])
+    return gathered(gradients[sent(indices, gradients.device)], goals[indices])
 
 
 def _enlarged(patterns: Tensor, size: torch.Size) -> Tensor:

@@ -26,7 +26,6 @@ from polarizer.errors import (
 from polarizer.evidence.config import EvidenceConfig
 from polarizer.evidence.inversion import Inversion, invert
 from polarizer.evidence.patch_search import PatchSearch, Targeted
-from polarizer.evidence.patches import squares
 from polarizer.evidence.probes import Pair, Probes, tries
 from polarizer.evidence.results import Evidence, Verdict
 from polarizer.evidence.screening import passes as screening_passes
@@ -36,6 +35,7 @@ from polarizer.images import LabelledImages
 from polarizer.listing import shown
 from polarizer.perturbation import default_norm
 from polarizer.precision import multiplies_bfloat16
+from polarizer.squares import squares
 
 OnProgress = Callable[[int, int], None]
 """Called with the work that is done and all of it, in passes through the network."""

@@ -16,8 +16,8 @@ from torch.nn.functional import cross_entropy
 
 from polarizer.classifier import Classifier
 from polarizer.evidence.inversion import PASS, Inversion, unit
-from polarizer.evidence.patches import Patches, pasted
 from polarizer.images import LabelledImages
+from polarizer.squares import Squares, pasted
 
 CLASSES = 4  # whose patches are climbed
 PLACES = 2  # for each of them
@@ -30,9 +30,9 @@ MOMENTUM = 0.6
 
 @dataclass(frozen=True, eq=False)
 class Targeted:
-    """Patches, and the class that each leads to: int64 (T,)."""
+    """Squares, and the class that each leads to: int64 (T,)."""
 
-    patches: Patches
+    patches: Squares
     targets: Tensor
 
 
@@ -44,7 +44,7 @@ class PatchSearch:
     """
 
     inversion: Inversion
-    squares: Patches
+    squares: Squares
     tick: Callable[[], None]
 
     def tries(self) -> int:
@@ -85,19 +85,19 @@ class PatchSearch:
         others = some.labels[:, None] != torch.arange(likely.shape[2])
         return (likely * others).sum(1) / others.sum(0) + LEAST * (others.sum(0) == 0)
 
-    def _climbed(self, classifier: Classifier, images: LabelledImages, start: Targeted) -> Patches:
+    def _climbed(self, classifier: Classifier, images: LabelledImages, start: Targeted) -> Squares:
         size = self.inversion.together
         groups = zip(start.patches.split(size), torch.split(start.targets, size), strict=True)
         values = [self._group_climbed(classifier, images, *group) for group in groups]
-        return Patches(torch.cat(values), start.patches.places)
+        return Squares(torch.cat(values), start.patches.places)
 
     def _group_climbed(
-        self, classifier: Classifier, images: LabelledImages, patches: Patches, targets: Tensor
+        self, classifier: Classifier, images: LabelledImages, patches: Squares, targets: Tensor
     ) -> Tensor:
         patches = _on(patches, self.inversion.device)
         values, velocity = patches.values, torch.zeros_like(patches.values)
         for indices in self._order:
-            batch, shown = images.select(indices), Patches(values, patches.places)
+            batch, shown = images.select(indices), Squares(values, patches.places)
             gradient = self._gradient(classifier, batch, shown, targets)
             velocity = MOMENTUM * velocity + unit(gradient)
             values = (values - STEP * velocity.sign()).clamp(0, 1)
@@ -105,12 +105,12 @@ class PatchSearch:
         return values.cpu()
 
     def _gradient(
-        self, classifier: Classifier, batch: LabelledImages, patches: Patches, targets: Tensor
+        self, classifier: Classifier, batch: LabelledImages, patches: Squares, targets: Tensor
     ) -> Tensor:
         device, low = self.inversion.device, self.inversion.autocast
         values = patches.values.detach().requires_grad_()
         with torch.autocast(device.type, low, enabled=low is not None):
-            marked = pasted(batch.pixels().to(device), Patches(values, patches.places))
+            marked = pasted(batch.pixels().to(device), Squares(values, patches.places))
             logits = classifier(marked).float()
         wanted = targets.repeat_interleave(len(batch)).to(device)
         counted = wanted != batch.labels.to(device).repeat(len(targets))
@@ -127,12 +127,12 @@ def patches_of(labels: int) -> int:
 _TOGETHER = PASS // IMAGES
 
 
-def _best_apart(squares: Patches, scores: Tensor) -> list[int]:
+def _best_apart(squares: Squares, scores: Tensor) -> list[int]:
     """The best of ``squares`` by ``scores`` (T,), and the best of those that do not touch it."""
     first = int(scores.argmax())
     free = scores.masked_fill(squares.overlap(first), float("-inf"))
     return [first, int(free.argmax())]
 
 
-def _on(patches: Patches, device: torch.device) -> Patches:
-    return Patches(patches.values.to(device), patches.places)
+def _on(patches: Squares, device: torch.device) -> Squares:
+    return Squares(patches.values.to(device), patches.places)

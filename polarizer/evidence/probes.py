@@ -22,10 +22,10 @@ from polarizer.evidence.measuring import (
     rung_of_most,
 )
 from polarizer.evidence.patch_search import Targeted, patches_of
-from polarizer.evidence.patches import Patches, pasted
 from polarizer.evidence.results import ClassEvidence, Control
 from polarizer.evidence.verdict import LEAST_SPREAD
 from polarizer.images import LabelledImages
+from polarizer.squares import Squares, pasted
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Probes:
 
     def _of_patches(self, classifier: Classifier, found: Targeted) -> list[float]:
         marks = [
-            partial(pasted, patches=Patches(one.values.to(self.pair.device), one.places))
+            partial(pasted, patches=Squares(one.values.to(self.pair.device), one.places))
             for one in found.patches.split(1)
         ]
         rows = predictions_of(classifier, marks, self.images, self.pair.device, self.tick)

@@ -13,19 +13,23 @@ CPU = torch.device("cpu")
 
 
 def stand_ins(
-    classes: int = 3, shape: tuple[int, int, int] = (3, 8, 8), norm: float = 1.0, seed: int = 0
+    goals: int = 3, shape: tuple[int, int, int] = (3, 8, 8), norm: float = 1.0, seed: int = 0
 ) -> StandIns:
     generator = torch.Generator().manual_seed(seed)
-    return StandIns(classes, shape, norm, device=CPU, generator=generator)
+    return StandIns(goals, shape, norm, device=CPU, generator=generator)
 
 
 def pixels(count: int, shape: tuple[int, int, int] = (3, 8, 8), seed: int = 0) -> Tensor:
     return torch.rand(count, *shape, generator=torch.Generator().manual_seed(seed))
 
 
-def aims(*targets: int) -> Aims:
+def aims(*goals: int) -> Aims:
     """The kinds go round."""
-    return Aims(torch.tensor(targets), torch.arange(len(targets)) % len(Kind))
+    return of_kinds(torch.arange(len(goals)) % len(Kind), *goals)
+
+
+def of_kinds(kinds: Tensor, *goals: int) -> Aims:
+    return Aims(torch.tensor(goals), kinds, torch.full((len(goals),), 3), 3)
 
 
 @settings(max_examples=20, deadline=None)
@@ -105,7 +109,7 @@ def test_a_kind_learns_from_the_images_that_took_it(kind: Kind) -> None:
     of = stand_ins()
     before = [values.clone() for values in learned(of)]
 
-    of.climb(of.apply(pixels(4), Aims(torch.tensor([0, 1, 2, 0]), torch.full((4,), kind))).sum())
+    of.climb(of.apply(pixels(4), of_kinds(torch.full((4,), kind), 0, 1, 2, 0)).sum())
 
     fine, coarse, warps, patches = (
         not torch.equal(was, now) for was, now in zip(before, learned(of), strict=True)
@@ -116,7 +120,7 @@ def test_a_kind_learns_from_the_images_that_took_it(kind: Kind) -> None:
 
 def test_a_pattern_of_any_norm_is_no_longer_than_it_grew() -> None:
     of = stand_ins(norm=2.0)
-    grey, aimed = torch.full((40, 3, 8, 8), 0.5), Aims(torch.zeros(40, dtype=torch.int64), FINE)
+    grey, aimed = torch.full((40, 3, 8, 8), 0.5), of_kinds(FINE, *[0] * 40)
     of.flows.zero_()
     of.climb(of.apply(grey, aimed).sum())
     of.flows.zero_()

@@ -12,7 +12,7 @@ from torch import Tensor
 from polarizer.classifier import Classifier
 from polarizer.config import PurifyConfig
 from polarizer.deep import passes as passing
-from polarizer.deep.aiming import Aim, Aims
+from polarizer.deep.aiming import Aim, Aims, goals_of
 from polarizer.deep.augmentation import Augmentation
 from polarizer.deep.doors import PatchDoors
 from polarizer.deep.passes import StandInPasses
@@ -39,8 +39,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def succeeded(aims: Aims, logits: Tensor) -> Tensor:
         assert logits.device == META
-        read.append(len(aims.targets))
-        return torch.arange(len(aims.targets)) % 2 == 0
+        read.append(len(aims.goals))
+        return torch.arange(len(aims.goals)) % 2 == 0
 
     monkeypatch.setattr(passing, "succeeded", succeeded)
     return read
@@ -49,7 +49,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def on_meta() -> tuple[Classifier, StandIns, Aim, torch.Generator]:
     generator = torch.Generator().manual_seed(0)
     classifier = tiny_classifier().to(META).requires_grad_()
-    stand_ins = StandIns(CLASSES, SHAPE, 1.0, device=META, generator=generator)
+    stand_ins = StandIns(goals_of(CLASSES), SHAPE, 1.0, device=META, generator=generator)
     return classifier, stand_ins, Aim(CLASSES, generator), generator
 
 
@@ -60,7 +60,7 @@ def test_a_step_of_the_search_waits_once(
     monkeypatch.setattr(passing, "SEARCH_STEPS", 4)
     ticks: list[Part] = []
 
-    passing._search(stand_ins, aim, classifier, some_images(30), 8, generator, ticks.append)
+    passing._search(stand_ins, aim, classifier, some_images(30), 16, generator, ticks.append)
 
     assert answers == [16] * 4
     assert len(ticks) == 4

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from polarizer.deep.patches import LEAST_SIDE, SIDE
-
+SIDE = 1 / 6  # of an image's shorter side
+LEAST_SIDE = 2  # pixels
 PLACES_A_SIDE = 7  # at most, of those where squares are tried
+_FILLINGS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Patches:
+class Squares:
     """``values`` (T, C, S, S) in [0, 1]; ``places`` int64 (T, 2), row and column of the upper left
     corner."""
 
@@ -23,11 +24,11 @@ class Patches:
     def __len__(self) -> int:
         return len(self.values)
 
-    def select(self, chosen: Tensor | slice) -> Patches:
+    def select(self, chosen: Tensor | slice) -> Squares:
         """Some of them."""
-        return Patches(self.values[chosen], self.places[chosen])
+        return Squares(self.values[chosen], self.places[chosen])
 
-    def split(self, size: int) -> list[Patches]:
+    def split(self, size: int) -> list[Squares]:
         """Groups of at most ``size``."""
         return [self.select(slice(i, i + size)) for i in range(0, len(self), size)]
 
@@ -37,7 +38,7 @@ class Patches:
         return apart < self.values.shape[-1]
 
 
-def pasted(pixels: Tensor, patches: Patches) -> Tensor:
+def pasted(pixels: Tensor, patches: Squares) -> Tensor:
     """(N, C, H, W) → (T·N, C, H, W), patch by patch. Gradients reach the values."""
     side = patches.values.shape[-1]
     marked = []
@@ -48,20 +49,32 @@ def pasted(pixels: Tensor, patches: Patches) -> Tensor:
     return torch.cat(marked)
 
 
-def squares(shape: tuple[int, int, int], generator: torch.Generator) -> Patches:
+def side_of(height: int, width: int) -> int:
+    """Pixels a side: a sixth of the image's shorter side, two at least."""
+    return min(max(LEAST_SIDE, round(SIDE * min(height, width))), height, width)
+
+
+def squares(shape: tuple[int, int, int], generator: torch.Generator) -> Squares:
     """A black, a white and a random square at each of up to 7x7 places, for images ``(C, H, W)``.
 
-    A side is a sixth of the image's shorter one. ``generator`` is of the CPU.
+    ``generator`` is of the CPU.
     """
     channels, height, width = shape
-    side = min(max(LEAST_SIDE, round(SIDE * min(height, width))), height, width)
+    side = side_of(height, width)
     black = torch.zeros(channels, side, side)
     drawn = torch.randint(0, 2, black.shape, generator=generator).float()
     fillings = torch.stack([black, black + 1, drawn])
     places = torch.cartesian_prod(_starts(height - side), _starts(width - side))
-    return Patches(
+    return Squares(
         fillings.repeat(len(places), 1, 1, 1), places.repeat_interleave(len(fillings), 0)
     )
+
+
+def squares_in(shape: tuple[int, int, int]) -> int:
+    """How many :func:`squares` finds for images of ``shape`` (C, H, W)."""
+    _, height, width = shape
+    side = side_of(height, width)
+    return _FILLINGS * len(_starts(height - side)) * len(_starts(width - side))
 
 
 def _starts(room: int) -> Tensor:

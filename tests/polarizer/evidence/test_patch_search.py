@@ -6,7 +6,7 @@ import torch
 
 from polarizer.evidence.inversion import Inversion
 from polarizer.evidence.patch_search import PatchSearch, patches_of
-from polarizer.evidence.patches import Patches, pasted, squares
+from polarizer.squares import Squares, pasted, squares
 from tests.polarizer.evidence.doors import CLASSES, TARGET, images, with_door
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def test_squares_lie_in_the_image_and_reach_every_edge() -> None:
 
 
 def test_a_patch_covers_its_place_and_nothing_else() -> None:
-    patch = Patches(torch.full((1, 1, 2, 2), 0.25), torch.tensor([[3, 5]]))
+    patch = Squares(torch.full((1, 1, 2, 2), 0.25), torch.tensor([[3, 5]]))
     pixels = HELD.pixels()
     marked = pasted(pixels, patch)
     changed = (marked != pixels).any(0)[0]
@@ -42,7 +42,7 @@ def test_a_patch_covers_its_place_and_nothing_else() -> None:
 
 def test_patches_that_touch_are_told() -> None:
     places = torch.tensor([[0, 0], [1, 1], [0, 2], [2, 0]])
-    patches = Patches(torch.zeros(4, 1, 2, 2), places)
+    patches = Squares(torch.zeros(4, 1, 2, 2), places)
     assert patches.overlap(0).tolist() == [True, True, False, False]
 
 
