@@ -66,4 +66,5 @@ def _doubts(classifier: Classifier, pixels: Tensor, labels: Tensor, tried: Squar
         logits = classifier(pasted(pixels, Squares(tried.values.to(pixels), tried.places))).float()
     likely = logits.log_softmax(1).clamp(min=LEAST).unflatten(0, (len(tried), -1))
     of_own = labels[None, :, None].expand(len(tried), -1, 1)
-    return -likely.gather(2, of_own)[..., 0].mean(1)
+    doubts: Tensor = -likely.gather(2, of_own)[..., 0].mean(1)
+    return doubts
