@@ -28,12 +28,15 @@ aims, what teaches it, its patches and how much of it is kept were compared with
 in view on models of the tables *Cifar*, *Digits* and *Architectures*, so these are the figures of a
 development set. The models of the table *Held-out* have other seeds, hence other weights, poisoned
 images and random triggers, and another target class. They were made after all that was decided;
-the kinds of trigger and network are the same. Two settings came later. A step takes 32 images and
+the kinds of trigger and network are the same. Three settings came later. A step takes 32 images and
 not 64 where these have 16 pixels a side or more; networks with grouped convolutions keep 64, since
-one of these very models, a MobileNet, had shown 10.6 instead of 0.7 % with 32. And networks with
+one of these very models, a MobileNet, had shown 10.6 instead of 0.7 % with 32. Networks with
 depthwise convolutions take longer steps, chosen on development models; the three held-out
-MobileNets lost -1.5, -1.3 and -1.8 points before and lose 3.4, 5.0 and 0.8 with them, and of images
-with the blended picture 84.3 % get their class instead of 34.4. All rows are of today's default.
+MobileNets lost -1.5, -1.3 and -1.8 points before and lost 3.4, 5.0 and 0.8 with them, and of images
+with the blended picture 84.3 % got their class instead of 34.4. And stand-ins lead away from every
+class, chosen on development models too and judged here once: the attack success left went from 0.9
+(worst 5.8) to 0.6 (worst 1.6), the accuracy lost from 1.4 points to 1.0, that of models without a
+backdoor from 0.6 to 0.2. All rows are of today's default.
 Unless a machine is said to be idle it was busy, and seconds are upper bounds. The rivals
 have the settings of their papers as far as we know them, made for larger images and networks.
 """
