@@ -18,12 +18,12 @@ from client.command.outcomes import Exit
 from client.command.outputs import Outputs, Values, keep_results, write_result, write_values
 from client.command.progress import reporter
 from client.command.screen import Screen, plain_data
-from client.command.views import show_defense
+from client.command.views import show_defense, show_evidence, show_warnings
 from client.errors import InputError
 from client.flows.waiting import require_success
 from client.gates.checking import Verdict
 from client.gates.expression import Condition
-from client.records import Defense
+from client.records import Defense, Report
 from client.sources import Source
 
 EXAMPLES = """
@@ -162,6 +162,7 @@ class Run:
         self._defense = defense
         self._files: dict[str, str] = {}
         self._verdict: Verdict | None = None
+        self._report: Report | None = None
 
     def finish(
         self,
@@ -176,6 +177,8 @@ class Run:
         succeeded = waited and defense.model_id is not None
         if succeeded and out is not None:
             self._files = keep_results(self._service, self._screen, defense, out)
+        if succeeded and defense.has_report and not self._screen.as_json:
+            self._report = self._service.defenses.report(defense.id)
         if succeeded and conditions:
             document = self._service.defenses.report_file(defense.id)
             self._verdict = checked(conditions, document.content, defense.id)
@@ -212,6 +215,10 @@ class Run:
             self._screen.result("defense", self.data)
             return
         show_defense(self._screen, self._defense)
+        if self._report is not None:
+            self._screen.line()
+            show_evidence(self._screen, self._report)
+            show_warnings(self._screen, self._report)
         if self._verdict is not None:
             self._screen.line()
             show_verdict(self._screen, self._verdict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,19 +64,30 @@ def show_numbers(screen: Screen, numbers: dict[str, Any] | None) -> None:
 
 def show_report(screen: Screen, report: Report) -> None:
     """What a report says in words, and its numbers."""
+    show_evidence(screen, report)
+    show_numbers(screen, report.numbers)
+    show_warnings(screen, report)
+    _show_list(screen, "keep in mind", report.remarks)
+
+
+def show_warnings(screen: Screen, report: Report) -> None:
+    """What makes its numbers worth less."""
+    _show_list(screen, "warnings", [str(warning.get("message")) for warning in report.warnings])
+
+
+def show_evidence(screen: Screen, report: Report) -> None:
+    """What was found without a trigger."""
     if report.evidence:
         screen.line(f"without the trigger: {report.evidence.get('verdict')}", style="bold")
         screen.line(str(report.evidence.get("words", "")))
-    show_numbers(screen, report.numbers)
-    for title, lines in (
-        ("warnings", [str(warning.get("message")) for warning in report.warnings]),
-        ("keep in mind", list(report.remarks)),
-    ):
-        if lines:
-            screen.line()
-            screen.line(title, style="bold")
-            for line in lines:
-                screen.line(f"- {line}")
+
+
+def _show_list(screen: Screen, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        screen.line()
+        screen.line(title, style="bold")
+        for line in lines:
+            screen.line(f"- {line}")
 
 
 def show_models(screen: Screen, models: Iterable[Model]) -> None:

@@ -45,6 +45,16 @@ def test_defend_to_the_end(at: Run, files: Files, tmp_path: Path) -> None:
     assert "passed=true\n" in listing.read_text()
 
 
+def test_what_was_found_and_what_the_numbers_are_worth_is_told_at_the_end(
+    at: Run, files: Files
+) -> None:
+    done = at("defend", files.model, "--clean", files.clean, *FAST)
+    assert done.code == 0, done.err
+    assert "without the trigger: " in done.out
+    assert "images only; send more" in done.out
+    assert done.out.index("accuracy on clean images") < done.out.index("without the trigger: ")
+
+
 def test_a_rejected_model(at: Run, files: Files, tmp_path: Path) -> None:
     bad = tmp_path / "model.bin"
     bad.write_bytes(b"nothing")
