@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from polarizer.classifier import Classifier
+
 SIDE = 1 / 6  # of an image's shorter side
 LEAST_SIDE = 2  # pixels
 PLACES_A_SIDE = 7  # at most, of those where squares are tried
+IMAGES = 12  # that squares are tried on
+LEAST = -20.0  # what the logarithm of a probability counts at least
 _FILLINGS = 3
 
 
@@ -47,6 +51,16 @@ def pasted(pixels: Tensor, patches: Squares) -> Tensor:
         copy[..., row : row + side, column : column + side] = value
         marked.append(copy)
     return torch.cat(marked)
+
+
+def tried(classifier: Classifier, pixels: Tensor, some: Squares) -> Tensor:
+    """What ``classifier`` answers to ``pixels`` (N, C, H, W) under each of ``some`` (T) squares, as
+    logarithms of probabilities (T, N, K), where the pixels are."""
+    there = Squares(some.values.to(pixels), some.places)
+    with torch.no_grad():
+        logits = classifier(pasted(pixels, there)).float()
+    likely: Tensor = logits.log_softmax(1).clamp(min=LEAST)
+    return likely.view(len(some), len(pixels), -1)
 
 
 def side_of(height: int, width: int) -> int:

@@ -15,10 +15,7 @@ from polarizer.classifier import Classifier
 from polarizer.deep.patches import Patches
 from polarizer.images import LabelledImages, sent
 from polarizer.progress import Part, Ticked, unwatched
-from polarizer.squares import Squares, pasted, squares, squares_in
-
-IMAGES = 12  # that each square is tried on
-LEAST = -20.0  # what the logarithm of a probability counts at least
+from polarizer.squares import IMAGES, Squares, squares, squares_in, tried
 
 
 def start_apart(
@@ -37,18 +34,18 @@ def start_apart(
     is of the CPU.
     """
     device = classifier.mean.device
-    tried = squares(clean.shape, generator)
+    everywhere = squares(clean.shape, generator)
     chosen = torch.randperm(len(clean), generator=generator)[:IMAGES]
     pixels, labels = clean.pixels(chosen, device), sent(clean.labels[chosen], device)
     parts = []
-    for group in tried.split(_together(images_a_pass)):
+    for group in everywhere.split(_together(images_a_pass)):
         parts.append(_doubts(classifier, pixels, labels, group))
         ticked(Part.SEARCH)
     doubts = torch.cat(parts).cpu()
     for goal in goals:
         best = int(doubts.argmax())
-        patches.put(goal, tried.select(slice(best, best + 1)))
-        doubts[tried.overlap(best)] = 0
+        patches.put(goal, everywhere.select(slice(best, best + 1)))
+        doubts[everywhere.overlap(best)] = 0
 
 
 def passes(shape: tuple[int, int, int], images_a_pass: int) -> int:
@@ -60,11 +57,10 @@ def _together(images_a_pass: int) -> int:
     return max(1, images_a_pass // IMAGES)
 
 
-def _doubts(classifier: Classifier, pixels: Tensor, labels: Tensor, tried: Squares) -> Tensor:
-    """How unlikely each square (T,) makes the ``labels`` (N,), as mean negative logarithm."""
-    with torch.no_grad():
-        logits = classifier(pasted(pixels, Squares(tried.values.to(pixels), tried.places))).float()
-    likely = logits.log_softmax(1).clamp(min=LEAST).unflatten(0, (len(tried), -1))
-    of_own = labels[None, :, None].expand(len(tried), -1, 1)
+def _doubts(classifier: Classifier, pixels: Tensor, labels: Tensor, some: Squares) -> Tensor:
+    """How unlikely each of ``some`` squares makes the ``labels`` (N,), as mean negative logarithm:
+    (T,)."""
+    likely = tried(classifier, pixels, some)
+    of_own = labels[None, :, None].expand(len(some), -1, 1)
     doubts: Tensor = -likely.gather(2, of_own)[..., 0].mean(1)
     return doubts

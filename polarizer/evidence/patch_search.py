@@ -17,12 +17,10 @@ from torch.nn.functional import cross_entropy
 from polarizer.classifier import Classifier
 from polarizer.evidence.inversion import PASS, Inversion, unit
 from polarizer.images import LabelledImages
-from polarizer.squares import Squares, pasted
+from polarizer.squares import IMAGES, LEAST, Squares, pasted, tried
 
 CLASSES = 4  # whose patches are climbed
 PLACES = 2  # for each of them
-IMAGES = 12  # that squares are tried on
-LEAST = -20.0  # what the logarithm of a probability counts at least
 STEPS = 10
 STEP = 0.25  # of the range of a pixel
 MOMENTUM = 0.6
@@ -77,9 +75,7 @@ class PatchSearch:
         pixels = some.pixels().to(self.inversion.device)
         rows = []
         for group in self.squares.split(_TOGETHER):
-            with torch.inference_mode():
-                logits = classifier(pasted(pixels, _on(group, pixels.device))).float().cpu()
-            rows.append(logits.log_softmax(1).clamp(min=LEAST).unflatten(0, (len(group), -1)))
+            rows.append(tried(classifier, pixels, group).cpu())
             self.tick()
         likely = torch.cat(rows)
         others = some.labels[:, None] != torch.arange(likely.shape[2])
