@@ -97,6 +97,21 @@ function evidence(found, classes) {
   return [
     el("p", {}, "For each class one small change is sought that sends all images there. There always is one; a backdoor's class stands out by how small it is (from about 2.4 on, or when the repair makes it much larger)."),
     table("Evidence by class", ["Class", "Stands out before", "after", "Images sent before", "after", "sought anew"], rows),
+    ...patches(found, name),
+  ];
+}
+
+/** What small squares do, for the classes that they come nearest to. */
+function patches(found, name) {
+  const share = (one, key) => one[key] ?? 0;
+  const sought = found.classes.filter((one) => typeof (one.patch_before ?? one.new_patch) === "number");
+  if (!sought.length) return [];
+  const rows = sought.toSorted((a, b) => share(b, "patch_before") - share(a, "patch_before")).slice(0, 20).map((one) => [
+    name(one.label), percent(one.patch_before), percent(one.patch_after), percent(one.new_patch),
+  ]);
+  return [
+    el("p", {}, "Small squares that cover what is under them were sought, too, for the classes that they come nearest to."),
+    table("Small patches", ["Class", "Images sent before", "after", "sought anew"], rows),
   ];
 }
 

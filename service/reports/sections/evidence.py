@@ -28,6 +28,7 @@ def evidence(report: Report) -> Markup:
         _suspects(found, classes),
         _pictures(report),
         _by_class(found, classes),
+        _patches(found, classes),
         _control(found.control),
         note(
             f"Measured on {found.images} images; patterns up to an L2 norm of"
@@ -129,6 +130,35 @@ def _row(classes: Sequence[str], one: ClassEvidenceFacts, top: float) -> tuple[C
         percent(one.flips_before),
         percent(one.flips_after),
         percent(one.new_flips),
+    )
+
+
+def _patches(found: EvidenceFacts, classes: Sequence[str]) -> Markup | None:
+    rows = [
+        (
+            class_name(classes, one.label),
+            percent(one.patch_before),
+            percent(one.patch_after),
+            percent(one.new_patch),
+        )
+        for one in sorted(found.classes, key=lambda one: (-(one.patch_before or 0), one.label))
+        if one.patch_before is not None or one.new_patch is not None
+    ]
+    if not rows:
+        return None
+    return joined(
+        [
+            element("h3", "Small patches"),
+            note(
+                "A small square that covers what is under it, searched for the classes that squares"
+                " come nearest to. One that sends nearly all images to a class is a backdoor's."
+            ),
+            table(
+                "Images sent to the class",
+                ("Class", "Patch works before", "Patch works after", "Searched anew works"),
+                rows[:MOST_ROWS],
+            ),
+        ]
     )
 
 

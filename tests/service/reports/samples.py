@@ -172,6 +172,9 @@ def evidence(classes: int, verdict: str = "closed", **changes: Any) -> dict[str,
                 "flips_before": 0.96 if i == 0 else 0.2,
                 "flips_after": 0.04,
                 "new_flips": 0.05,
+                **(
+                    {"patch_before": 0.98, "patch_after": 0.013, "new_patch": 0.27} if i < 2 else {}
+                ),
             }
             for i in range(classes)
         ],

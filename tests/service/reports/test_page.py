@@ -65,6 +65,17 @@ def test_every_link_has_a_target() -> None:
         assert linked <= there
 
 
+def test_patches_have_a_table_where_some_were_searched(whole: str) -> None:
+    text = Read(whole).text
+    assert "Small patches" in text
+    assert text.count("98.0 %1.3 %27.0 %") == 2
+    old = samples.evidence(5)
+    old["classes"] = [
+        {key: value for key, value in one.items() if "patch" not in key} for one in old["classes"]
+    ]
+    assert "Small patches" not in page(samples.everything(evidence=old))
+
+
 def test_hostile_names_stay_text(whole: str) -> None:
     html = page(samples.everything(HOSTILE))
     harmless = [(tag, sorted(attributes)) for tag, attributes in Read(whole).tags]
